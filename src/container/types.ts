@@ -1,0 +1,76 @@
+/** Shapes of the public API that are more than one file's business. */
+import type { Readable, Writable } from "node:stream";
+import type { PlannedStep } from "../kernel/image.ts";
+import type { ResourceUse } from "../kernel/rusage.ts";
+
+/** Where one of the three standard streams of a command goes. */
+export type StdioTarget = "pipe" | "inherit" | "ignore";
+
+/** How to run a command in a container. */
+export interface RunOptions {
+  /**
+   * Standard input, output and error: one word for all three, or one each. "pipe": streams on the process object;
+   * "inherit": those of this process; "ignore": /dev/null.
+   * @default "pipe"; "ignore" when detached
+   */
+  stdio?: StdioTarget | readonly [StdioTarget, StdioTarget, StdioTarget];
+  /** The whole environment of the command. @default that of this process */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** Working directory, absolute. @default that of this process */
+  cwd?: string;
+  /**
+   * Who the command runs as: a name or number of /etc/passwd, `user:group` likewise, or ids. Supplementary groups are
+   * those of /etc/group for a name, none for ids unless given.
+   * @default the caller
+   */
+  user?: string | { uid: number; gid: number; groups?: readonly number[] };
+  /** Aborting kills the command with SIGKILL; `exited` then says `reason: "aborted"`. */
+  signal?: AbortSignal;
+  /** The command outlives this process; a monitor of its own waits for it. @default false */
+  detached?: boolean;
+}
+
+/** Why a command ended. */
+export type EndReason = "exited" | "signalled" | "oom" | "aborted";
+
+/** How a command ended: the same shape for every ending. */
+export interface ProcessResult {
+  reason: EndReason;
+  /** 0 … 255 when it exited by itself, else null. */
+  exitCode: number | null;
+  /** `SIGKILL`, … when a signal ended it, else null. */
+  signal: NodeJS.Signals | null;
+  /** The kernel killed it because the container (or one above) had no memory left. */
+  oom: boolean;
+  /** What the command and its reaped children used. */
+  usage: ResourceUse;
+}
+
+/** A command that runs in a container. */
+export interface ContainerProcess extends AsyncDisposable {
+  /** Process id as this process sees it. */
+  readonly pid: number;
+  /** Present where stdio is "pipe". */
+  readonly stdin: Writable | null;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /**
+   * How it ended. Resolves for every ending, and rejects only when the ending cannot be known: (UNAVAILABLE) the
+   * executor died, (UNIMPLEMENTED) for a detached command.
+   */
+  readonly exited: Promise<ProcessResult>;
+  /** Sends a signal; false when it has ended already. Never reaches another process that got the same pid. */
+  kill(signal?: NodeJS.Signals | number): Promise<boolean>;
+}
+
+/** What `plan` shows: the steps that make the container, and the program that runs a command in it. */
+export interface Plan {
+  /** The container's name. */
+  name: string;
+  /** Host-side steps of `create`: directories and control files, as strace would print them. */
+  create: string[];
+  /** Steps of the compiled program of `run`. */
+  run: PlannedStep[];
+}
+
+export type StatsLevel = "summary" | "full";
