@@ -1,0 +1,56 @@
+/* See cli.h. */
+#include "cli.h"
+#include "sys.h"
+#include "text.h"
+
+#define CLI "/../libexec/lmctfy/cli"
+
+/* What a JavaScript runtime, its TLS library or the C library takes code, files or options from. */
+static const char *const injectors[] = {
+	"NODE_", "BUN_", "JSC_", "UV_", "LD_", "MALLOC_", "OPENSSL_", "SSLKEYLOGFILE=",
+	"GLIBC_TUNABLES=", "GCONV_PATH=", "LOCPATH=", "NLSPATH=",
+};
+
+static int injects(const char *variable)
+{
+	for (uint32_t i = 0; i < sizeof(injectors) / sizeof(*injectors); i++)
+		if (text_begins(variable, injectors[i]))
+			return 1;
+	return 0;
+}
+
+/* As many words as there were, at most: the copy always fits. */
+static char **scrubbed(char **envp)
+{
+	uint64_t count = 0, kept = 0;
+	char **copy;
+
+	while (envp && envp[count])
+		count++;
+	copy = map_memory((count + 1) * sizeof(*copy));
+	for (uint64_t i = 0; copy && i < count; i++)
+		if (!injects(envp[i]))
+			copy[kept++] = envp[i];
+	return copy;
+}
+
+/* The real place of this executable, so that no caller's argv[0], PATH or working directory has a say. The link
+ * does not end with NUL; its length leaves room for what is appended. */
+int cli_exec(char **argv, char **envp)
+{
+	char path[4096];
+	long n = sys6(__NR_readlinkat, -100, (long)"/proc/self/exe", (long)path, sizeof(path) - sizeof(CLI), 0, 0);
+	char **env;
+
+	if (is_error(n))
+		return (int)-n;
+	if (n == (long)(sizeof(path) - sizeof(CLI)))
+		return ENAMETOOLONG;
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	if (n == 0)
+		return ENOENT;
+	memcpy(path + n - 1, CLI, sizeof(CLI));
+	env = scrubbed(envp);
+	return env ? (int)-sys3(__NR_execve, path, argv, env) : ENOMEM;
+}

@@ -1,0 +1,214 @@
+/*
+ * The command `lmctfy`: `run [-n] NAME COMMAND…` of a compiled container without starting any JavaScript.
+ * Whatever is not plainly this, or goes wrong, is the TypeScript side's: it knows why and can repair.
+ */
+#include "front.h"
+#include "cli.h"
+#include "load.h"
+#include "sys.h"
+#include "text.h"
+
+#define CONTAINERS "/run/lmctfy/containers/"
+
+enum { LONGEST_NAME = 400 };
+
+static int is_alphanumeric(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* Components begin with a letter or digit, so there is no "..", no empty one and nothing of our own ("_…"). */
+static int is_plain_name(const char *name)
+{
+	int begins = 1;
+	uint64_t i = *name == '/';
+
+	for (; name[i]; i++) {
+		char c = name[i];
+
+		if (i >= LONGEST_NAME)
+			return 0;
+		if (begins ? !is_alphanumeric(c) : !is_alphanumeric(c) && c != '_' && c != '.' && c != '-' && c != '/')
+			return 0;
+		begins = c == '/';
+	}
+	return !begins;
+}
+
+/* Inside a container of ours a relative name means something else. What does not fit the buffer counts as inside:
+ * then the other side looks. */
+static int is_inside_container(void)
+{
+	char text[4096];
+	long fd = sys6(__NR_openat, -100, (long)"/proc/self/cgroup", O_RDONLY_CLOEXEC, 0, 0, 0);
+	uint64_t used = 0;
+	long n = -1;
+
+	if (is_error(fd))
+		return 1;
+	while (used + 1 < sizeof(text)) {
+		n = sys3(__NR_read, fd, text + used, sizeof(text) - 1 - used);
+		if (n <= 0)
+			break;
+		used += (uint64_t)n;
+	}
+	sys1(__NR_close, fd);
+	text[used] = 0;
+	if (n != 0)
+		return 1;
+	for (const char *at = text; *at; at++)
+		if (text_begins(at, "/lmctfy"))
+			return 1;
+	return 0;
+}
+
+/* No link on the way: who may write below a handed-over container must not lead us to another one's program. */
+static long open_container(const char *name)
+{
+	struct { uint64_t flags, mode, resolve; } how = { 0200000 /* directory */, 0, 4 /* no symbolic links */ };
+	char path[sizeof(CONTAINERS) + LONGEST_NAME];
+	long fd;
+
+	if (*name == '/')
+		name++;
+	memcpy(path, CONTAINERS, sizeof(CONTAINERS) - 1);
+	memcpy(path + sizeof(CONTAINERS) - 1, name, text_length(name) + 1);
+#ifdef __aarch64__
+	how.flags = 040000;
+#endif
+	how.flags |= O_RDONLY_CLOEXEC;
+	fd = sys6(__NR_openat2, -100, (long)path, (long)&how, sizeof(how), 0, 0);
+	return fd;
+}
+
+static long open_program(long directory)
+{
+	struct { uint64_t flags, mode, resolve; } how = { O_RDONLY_CLOEXEC, 0, 4 | 8 /* beneath */ };
+
+	return sys6(__NR_openat2, directory, (long)"_run.prog", (long)&how, sizeof(how), 0, 0);
+}
+
+static const char *find_variable(char **envp, const char *prefix)
+{
+	for (; *envp; envp++)
+		if (text_begins(*envp, prefix))
+			return *envp;
+	return 0;
+}
+
+/* The caller's words from `run` on stay as they were; the copy holds exactly three words more and a null. */
+static int hand_over(int argc, char **argv, char **envp, const char *reason)
+{
+	char **words = map_memory(((uint64_t)argc + 4) * sizeof(*words));
+	int n = 0;
+
+	if (!words)
+		return ENOMEM;
+	words[n++] = "lmctfy";
+	if (reason) {
+		words[n++] = "--hot-run";
+		words[n++] = (char *)(uintptr_t)reason;
+	}
+	for (int i = 1; i < argc; i++)
+		words[n++] = argv[i];
+	return cli_exec(words, envp);
+}
+
+static int no_cli(int error)
+{
+	struct line l = { .fd = 2 };
+
+	line_add(&l, "lmctfy: the command's own program (../libexec/lmctfy/cli beside this executable): ");
+	line_error(&l, error);
+	line_add(&l, "\n");
+	line_send(&l);
+	return EXIT_FAILED;
+}
+
+/* Which part of the hot path said no: one of the reasons of --hot-run. Null: the program ran to its end. */
+static const char *hot_run(struct machine *m, const char *name, int detached, char **command, char **envp)
+{
+	long directory = open_container(name), fd;
+	struct loaded l;
+	int result;
+
+	m->header = 0;
+	if (is_error(directory))
+		return "missing";
+	if (!is_trusted((int)directory, 1))
+		return "refused";
+	fd = open_program(directory);
+	if (is_error(fd))
+		return "missing";
+	result = load_program((int)fd, 0, &l);
+	sys1(__NR_close, fd);
+	if (result == LOAD_STALE)
+		return "stale";
+	if (result != LOAD_OK || machine_load(m, l.image, l.mapped))
+		return "refused";
+	if (m->header->register_count < 3)
+		return "refused";
+	m->argv = command;
+	m->envp = envp;
+	m->reg[0] = detached;
+	m->reg[2] = directory;
+	return machine_run(m) ? "failed" : 0;
+}
+
+static int print_pid(int64_t pid)
+{
+	struct line l = { .fd = 1 };
+
+	line_add(&l, "pid=\"");
+	line_number(&l, pid);
+	line_add(&l, "\"\n");
+	line_send(&l);
+	return 0;
+}
+
+/* The other side must not start with what the program blocked, so the caller's mask is put back first. */
+static int hot_failed(struct machine *m, const char *why, sigset mask, int argc, char **argv, char **envp)
+{
+	struct line reason = { .fd = -1 }, l = { .fd = 2 };
+
+	line_add(&reason, why);
+	if (text_is(why, "failed")) {
+		line_add(&reason, ":");
+		line_number(&reason, m->step);
+		line_add(&reason, ":");
+		line_number(&reason, m->error);
+	}
+	signal_mask(SIG_SETMASK, mask, 0);
+	int error = hand_over(argc, argv, envp, reason.text);
+	if (!text_is(why, "failed"))
+		return no_cli(error);
+	line_add(&l, "lmctfy: ");
+	line_failure(&l, m);
+	line_add(&l, "\n");
+	line_send(&l);
+	return EXIT_FAILED;
+}
+
+int front(int argc, char **argv, char **envp)
+{
+	char *shell[] = { "/bin/sh", "-c", 0, 0 };
+	struct machine m;
+	sigset mask = 0;
+	const char *why;
+	int detached = argc > 2 && text_is(argv[2], "-n");
+	int name = 2 + detached;
+
+	if (argc < name + 2 || !text_is(argv[1], "run") || !is_plain_name(argv[name]) ||
+	    find_variable(envp, "LMCTFY_ROOT=") || (argv[name][0] != '/' && is_inside_container()))
+		return no_cli(hand_over(argc, argv, envp, 0));
+
+	signal_mask(SIG_BLOCK, 0, &mask);
+	/* Inherited as ignored, it would make the kernel forget how our child ended. */
+	signal_default(SIGCHLD);
+	shell[2] = argv[name + 1];
+	why = hot_run(&m, argv[name], detached,
+		      argc == name + 2 && text_has(argv[name + 1], ' ') ? shell : argv + name + 1, envp);
+	if (why)
+		return hot_failed(&m, why, mask, argc, argv, envp);
+	return detached ? print_pid(m.reg[1]) : 0;
+}
