@@ -1,0 +1,46 @@
+/** `cpu` of a spec: how much CPU, how soon, and which. */
+import { type EnumName, enumeration, message, optional, type Resolved, repeated } from "../descriptor.ts";
+
+export const SchedulingLatency = enumeration(
+  "SchedulingLatency",
+  "How soon a task that becomes runnable gets a CPU.",
+  {
+    BEST_EFFORT: [1, "No guarantee: runs on what the others leave."],
+    NORMAL: [2, "The guarantee of ordinary work."],
+    PRIORITY: [3, "Low latency, for work that people wait for."],
+    PREMIER: [4, "The lowest latency, for work that everything else waits for."],
+  },
+);
+export type SchedulingLatency = EnumName<typeof SchedulingLatency>;
+
+export const CpuMask = message("CpuSpec.Mask", "A set of CPUs as a bit mask.", {
+  data: repeated(
+    1,
+    "uint64",
+    "The mask in words of 64 bits, highest word first: the last word holds CPU 0 (bit 0) to CPU 63 (bit 63).",
+  ),
+});
+export interface CpuMask extends Resolved<typeof CpuMask> {}
+
+export const CpuSpec = message("CpuSpec", "CPU time, and the CPUs it is spent on.", {
+  scheduling_latency: optional(
+    1,
+    SchedulingLatency,
+    "How soon the container's tasks get a CPU when they become runnable. Fixed when the container is created.",
+    { default: "PRIORITY" },
+  ),
+  limit: optional(
+    2,
+    "uint64",
+    "The CPU that the container gets when everybody wants some: 1000 is one CPU. It may use more while others are idle.",
+    { unit: "milli-CPU" },
+  ),
+  max_limit: optional(
+    3,
+    "uint64",
+    "The CPU that the container never exceeds, even on an idle machine: 1500 is one and a half CPUs.",
+    { unit: "milli-CPU", default: "no limit" },
+  ),
+  mask: optional(4, CpuMask, "The CPUs that the container may run on.", { default: "those of the parent" }),
+});
+export interface CpuSpec extends Resolved<typeof CpuSpec> {}

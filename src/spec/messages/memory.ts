@@ -1,0 +1,94 @@
+/** `memory` of a spec. */
+import { message, optional, type Resolved, repeated } from "../descriptor.ts";
+
+const NO_PATCH = "needs a kernel patch that was never merged";
+
+export const MemoryTmpfsSpec = message(
+  "MemorySpec.TmpfsSpec",
+  "Memory file systems charged to the container.",
+  {
+    path: repeated(1, "string", "Absolute path.", { unserved: "mount a tmpfs instead" }),
+  },
+);
+export interface MemoryTmpfsSpec extends Resolved<typeof MemoryTmpfsSpec> {}
+
+export const MemoryDirty = message(
+  "MemorySpec.Dirty",
+  "How much changed file data may wait to be written: either ratios or limits, not both.",
+  {
+    ratio: optional(1, "int32", "Share of the container's memory at which its writers start to wait.", {
+      unit: "percent",
+      range: [0, 100],
+      unserved: NO_PATCH,
+    }),
+    limit: optional(2, "int32", "Amount at which its writers start to wait.", {
+      unit: "bytes",
+      unserved: NO_PATCH,
+    }),
+    background_ratio: optional(3, "int32", "Share of the container's memory at which writing back starts.", {
+      unit: "percent",
+      range: [0, 100],
+      unserved: NO_PATCH,
+    }),
+    background_limit: optional(4, "int32", "Amount at which writing back starts.", {
+      unit: "bytes",
+      unserved: NO_PATCH,
+    }),
+  },
+);
+export interface MemoryDirty extends Resolved<typeof MemoryDirty> {}
+
+export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way when they run out.", {
+  eviction_priority: optional(
+    1,
+    "int32",
+    "Who is killed first when the machine runs out of memory: the higher the number, the sooner.",
+    { range: [0, 10000], default: "5000" },
+  ),
+  limit: optional(
+    2,
+    "int64",
+    "The memory that the container may use; -1 is no limit. At the limit the kernel reclaims, and kills if it must.",
+    { unit: "bytes", default: "-1 (no limit)" },
+  ),
+  max_limit: optional(
+    3,
+    "int64",
+    "Above `limit` the container is slowed down and reclaimed, above `max_limit` a task is killed.",
+    { unit: "bytes", default: "the same as `limit`" },
+  ),
+  reservation: optional(4, "int64", "The memory that is left to the container when others need memory.", {
+    unit: "bytes",
+    default: "0",
+  }),
+  hugetlbfs_path: optional(5, "string", "Absolute path of a hugetlbfs to charge to the container.", {
+    unserved: "mount a hugetlbfs instead",
+  }),
+  tmpfs: optional(6, MemoryTmpfsSpec, "Memory file systems to charge to the container.", {
+    unserved: "mount a tmpfs instead",
+  }),
+  swap_limit: optional(
+    7,
+    "int64",
+    "Memory and swap together that the container may use; -1 is no limit. So swap alone is `swap_limit` less `limit`.",
+    { unit: "bytes", default: "-1 (no limit)" },
+  ),
+  compression_sampling_ratio: optional(
+    8,
+    "int32",
+    "One in how many pages is compressed to learn the ratio.",
+    {
+      unserved: NO_PATCH,
+    },
+  ),
+  stale_page_age: optional(9, "int32", "Scans after which an untouched page counts as stale.", {
+    unserved: NO_PATCH,
+  }),
+  dirty: optional(10, MemoryDirty, "How much changed file data may wait to be written.", {
+    unserved: NO_PATCH,
+  }),
+  kmem_charge_usage: optional(11, "bool", "Whether kernel memory counts as usage.", {
+    unserved: "today's kernels always count it",
+  }),
+});
+export interface MemorySpec extends Resolved<typeof MemorySpec> {}
