@@ -1,0 +1,173 @@
+/**
+ * The cgroups of containers, whatever the layout of the machine: one subtree per hierarchy, the same directories in
+ * each. A container's limits are on its directory in the hierarchy of each controller.
+ */
+import { existsSync } from "node:fs";
+import { LmctfyError } from "../errors.ts";
+import { nameOfMembership, readMembership } from "./detect.ts";
+import { collectIds, ownDirectories, subdirectories, walk } from "./files.ts";
+import { type KillOptions, killTree } from "./kill.ts";
+import { type CgroupLayout, type Controller, readLayout } from "./layout.ts";
+import { checkSubtree, isComponent, LEAF, nameOfPath, parentOf, pathOfContainer } from "./names.ts";
+import { removeBase, removeDirectories } from "./remove.ts";
+import type { HostStep } from "./steps.ts";
+import type { Owner, Tree } from "./tree.ts";
+import { openV1 } from "./v1.ts";
+import { openV2 } from "./v2.ts";
+
+export type { KillOptions } from "./kill.ts";
+export { parseOomKills } from "./oom.ts";
+export type { Owner } from "./tree.ts";
+
+export interface CgroupOptions {
+  /** The cgroup below each mount that holds the containers. @default "lmctfy" */
+  subtree?: string;
+  /** Read from the machine when absent. */
+  layout?: CgroupLayout;
+}
+
+/** How a new process gets into a container. */
+export interface Entry {
+  /** The version 2 directory for CLONE_INTO_CGROUP. */
+  cloneInto?: string;
+  /**
+   * Version 1 files that the new process, while it has a single thread, writes "0" to, in this order: the freezer
+   * first, so that a kill finds it from then on; memory and cpu last, so that it runs neither out of memory nor into
+   * its quota while it holds the kernel's cgroup lock, which would keep everybody waiting. They are `tasks` files:
+   * for a thread that moves itself the kernel skips the lock that a write to `cgroup.procs` waits for.
+   */
+  procs: string[];
+}
+
+export interface IdOptions {
+  /** Also those of the containers below. */
+  recursive?: boolean;
+}
+
+/** Names are resolved container names; `/` is the subtree itself. */
+export interface Cgroups {
+  readonly layout: CgroupLayout;
+  readonly subtree: string;
+  /** What is missing of the subtree; nothing when it is ready. */
+  rootSteps(): HostStep[];
+  /** Makes the directories of a container, whose parent has to exist. (`createSteps` in resources adds its limits.) */
+  directorySteps(name: string): HostStep[];
+  /** Hands the directories to an owner, who may then manage what is below. */
+  ownerSteps(name: string, owner: Owner): HostStep[];
+  enter(name: string): Entry;
+  /** The file to read `parseOomKills` from; undefined without a memory controller. */
+  oomFile(name: string): string | undefined;
+  exists(name: string): boolean;
+  /** Names of the containers directly below, in order. */
+  children(name: string): string[];
+  /** Processes, ascending; those that this PID namespace cannot name are left out. */
+  pids(name: string, options?: IdOptions): number[];
+  tids(name: string, options?: IdOptions): number[];
+  /** The container of a process or thread. */
+  detect(pid: number | "self"): string;
+  /** Kills everything in the container and below; returns when it is empty. */
+  kill(name: string, options?: KillOptions): Promise<void>;
+  /** Removes the container's directories and all below; none is fine. */
+  remove(name: string): Promise<void>;
+  removeRootIfEmpty(): void;
+  /** Names of all containers that have a directory in some hierarchy, each before those below it. */
+  strays(): string[];
+  /** The version of the hierarchy that carries a controller. */
+  version(controller: Controller): 1 | 2 | undefined;
+  /** The path of a control file of a container; undefined when no hierarchy carries the controller. */
+  controllerFile(name: string, controller: Controller, file: string): string | undefined;
+}
+
+export function openCgroups(options: CgroupOptions = {}): Cgroups {
+  const { subtree = "lmctfy", layout = readLayout() } = options;
+  checkSubtree(subtree);
+  const trees = layout.hierarchies
+    .map(hierarchy => (hierarchy.version === 2 ? openV2(hierarchy, subtree) : openV1(hierarchy, subtree)))
+    .sort((a, b) => rank(a) - rank(b));
+  const treeOf = (controller: Controller) => trees.find(tree => tree.has(controller));
+  const unified = trees.find(tree => tree.leaf);
+  // The hierarchy that says who is where: every container is in all of them, and a process is in this one first.
+  const primary = (): Tree => {
+    if (trees[0] !== undefined) return trees[0];
+    throw new LmctfyError("FAILED_PRECONDITION", "no cgroup hierarchy is mounted", {
+      hint: "Mount one: mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+    });
+  };
+  const directoriesOf = (name: string, recursive: boolean) => {
+    const directory = primary().directory(name);
+    return recursive ? walk(directory) : ownDirectories(directory);
+  };
+
+  return {
+    layout,
+    subtree,
+    rootSteps: () => trees.flatMap(tree => tree.rootSteps()),
+    directorySteps: name => trees.flatMap(tree => tree.directorySteps(name)),
+    ownerSteps: (name, owner) => trees.flatMap(tree => tree.ownerSteps(name, owner)),
+
+    enter(name) {
+      pathOfContainer(name);
+      const old = trees.filter(tree => !tree.leaf);
+      return {
+        ...(unified !== undefined && { cloneInto: `${unified.directory(name)}/${LEAF}` }),
+        procs: old.map(tree => `${tree.directory(name)}/tasks`),
+      };
+    },
+
+    oomFile(name) {
+      const tree = treeOf("memory");
+      if (tree === undefined) return undefined;
+      if (!tree.leaf) return `${tree.directory(name)}/memory.oom_control`;
+      for (let at = name; ; at = parentOf(at)) {
+        const path = `${tree.directory(at)}/memory.events`;
+        if (existsSync(path)) return path;
+        if (at === "/") return undefined;
+      }
+    },
+
+    exists: name => existsSync(primary().directory(name)),
+    children: name =>
+      subdirectories(primary().directory(name))
+        .filter(isComponent)
+        .map(word => (name === "/" ? `/${word}` : `${name}/${word}`)),
+    pids: (name, { recursive = false } = {}) => collectIds(directoriesOf(name, recursive), "cgroup.procs"),
+    tids: (name, { recursive = false } = {}) => collectIds(directoriesOf(name, recursive), primary().threads),
+    detect: pid => nameOfMembership(readMembership(pid), primary().hierarchy, subtree),
+
+    async kill(name, killOptions) {
+      await killTree(trees, name, killOptions);
+    },
+
+    async remove(name) {
+      pathOfContainer(name);
+      for (const tree of trees) await removeDirectories(tree, name);
+    },
+
+    removeRootIfEmpty() {
+      for (const tree of trees) removeBase(tree);
+    },
+
+    strays() {
+      const names = new Set<string>();
+      for (const tree of trees) {
+        for (const path of walk(tree.base)) names.add(nameOfPath(path.slice(tree.base.length)));
+      }
+      names.delete("/");
+      return [...names].sort();
+    },
+
+    version: controller => treeOf(controller)?.hierarchy.version,
+    controllerFile(name, controller, file) {
+      const tree = treeOf(controller);
+      return tree && `${tree.directory(name)}/${file}`;
+    },
+  };
+}
+
+/** The place of a hierarchy in the order of entering, see `Entry`; of two with the same rank the first mounted goes first. */
+function rank(tree: Tree): number {
+  if (tree.leaf) return 0;
+  if (tree.has("freezer")) return 1;
+  if (tree.has("cpu")) return 4;
+  return tree.has("memory") ? 3 : 2;
+}

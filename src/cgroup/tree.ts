@@ -1,0 +1,57 @@
+/** What the driver of each version does for one hierarchy. */
+import type { Controller, Hierarchy } from "./layout.ts";
+import { parentOf } from "./names.ts";
+import type { Hints, HostStep } from "./steps.ts";
+
+/** The user and group that a container is handed to; an absent half stays as it is. */
+export interface Owner {
+  uid?: number;
+  gid?: number;
+}
+
+/** The subtree of one hierarchy. */
+export interface Tree {
+  readonly hierarchy: Hierarchy;
+  /** The directory of the subtree, `<mount>/<subtree>`. */
+  readonly base: string;
+  /** Whether a container's own tasks sit in a leaf of their own. */
+  readonly leaf: boolean;
+  /** The file that lists threads. */
+  readonly threads: "tasks" | "cgroup.threads";
+  has(controller: Controller): boolean;
+  /** The directory of a container. */
+  directory(name: string): string;
+  /** What is missing of the subtree itself; nothing when it is ready for containers. */
+  rootSteps(): HostStep[];
+  /** Makes the directories of a container. */
+  directorySteps(name: string): HostStep[];
+  /** Hands the directories of a container to an owner. */
+  ownerSteps(name: string, owner: Owner): HostStep[];
+}
+
+/** Stage and hints of the steps that make the directories of a container. */
+export function creation(name: string): { stage: string; hints: Hints } {
+  const parent = parentOf(name);
+  const missing =
+    parent === "/" ? "The cgroups of lmctfy are not set up." : `Its parent \`${parent}\` does not exist.`;
+  return { stage: `creating the cgroups of \`${name}\``, hints: { ENOENT: missing } };
+}
+
+/** Chown steps for a directory and files in it. */
+export function chownSteps(
+  name: string,
+  owner: Owner,
+  directory: string,
+  files: readonly string[],
+): HostStep[] {
+  const { uid = -1, gid = -1 } = owner;
+  if (uid === -1 && gid === -1) return [];
+  const stage = `setting the owner of \`${name}\``;
+  return [directory, ...files.map(file => `${directory}/${file}`)].map(path => ({
+    op: "chown" as const,
+    path,
+    uid,
+    gid,
+    stage,
+  }));
+}

@@ -1,0 +1,93 @@
+/** The version 2 hierarchy: controllers are enabled from the top down, tasks sit in leaves. */
+import { readControl } from "./files.ts";
+import type { Controller, Hierarchy } from "./layout.ts";
+import { checkSubtree, LEAF, parentOf, pathOfContainer, pathOfName } from "./names.ts";
+import type { Hints, HostStep } from "./steps.ts";
+import { chownSteps, creation, type Owner, type Tree } from "./tree.ts";
+
+/** The controllers that containers use. Each one that is enabled costs time at every new cgroup, so there are no more. */
+const USED: readonly Controller[] = ["cpu", "cpuset", "io", "memory", "pids"];
+
+const BUSY =
+  "Processes sit in this cgroup, and cgroup v2 allows controllers for children only without them: move the processes" +
+  " to a child cgroup, or start lmctfy in a cgroup that was delegated to it (systemd: Delegate=yes).";
+
+const REALTIME =
+  "A kernel with CONFIG_RT_GROUP_SCHED gives no CPU controller to children while real-time processes run outside of" +
+  " the root cgroup.";
+
+export function openV2(hierarchy: Hierarchy, subtree: string): Tree {
+  const base = `${hierarchy.mountPoint}/${subtree}`;
+  const used = USED.filter(controller => hierarchy.controllers.includes(controller));
+  const directory = (name: string) => base + pathOfName(name);
+  return {
+    hierarchy,
+    base,
+    leaf: true,
+    threads: "cgroup.threads",
+    has: controller => hierarchy.controllers.includes(controller),
+    directory,
+
+    rootSteps() {
+      const stage = "setting up the cgroups of lmctfy";
+      // What is enabled at the bottom is enabled all the way down to it.
+      const ready = readControl(`${base}/cgroup.subtree_control`);
+      if (ready !== undefined && missing(ready, used).length === 0) return [];
+      const steps = enable(hierarchy.mountPoint, used, stage);
+      let path = hierarchy.mountPoint;
+      for (const word of checkSubtree(subtree)) {
+        path += `/${word}`;
+        steps.push({ op: "mkdir", path, stage, mayExist: true }, ...enable(path, used, stage));
+      }
+      return steps;
+    },
+
+    directorySteps(name) {
+      const path = base + pathOfContainer(name);
+      const parent = parentOf(name);
+      const about = creation(name);
+      // A container gives its children controllers once it has children: until then its leaf does without cgroups of
+      // its own for each controller, which halves the cost of making it. rootSteps did it for those at the top.
+      const parentSteps =
+        parent === "/" || used.length === 0 ? [] : enable(directory(parent), used, about.stage, about.hints);
+      return [
+        ...parentSteps,
+        { op: "mkdir", path, ...about },
+        { op: "mkdir", path: `${path}/${LEAF}`, ...about },
+      ];
+    },
+
+    ownerSteps(name: string, owner: Owner) {
+      const files = ["cgroup.procs", "cgroup.threads", "cgroup.subtree_control"];
+      const path = directory(name);
+      return [path, `${path}/${LEAF}`].flatMap(each => chownSteps(name, owner, each, files));
+    },
+  };
+}
+
+/** Enables what is missing of some controllers for the children of a cgroup; a cgroup that is still to be made lacks all. */
+function enable(
+  path: string,
+  controllers: readonly Controller[],
+  stage: string,
+  hints: Hints = {},
+): HostStep[] {
+  const value = missing(readControl(`${path}/cgroup.subtree_control`) ?? "", controllers)
+    .map(controller => `+${controller}`)
+    .join(" ");
+  if (value === "") return [];
+  return [
+    {
+      op: "write",
+      path: `${path}/cgroup.subtree_control`,
+      value,
+      stage,
+      hints: { EBUSY: BUSY, EINVAL: REALTIME, ...hints },
+    },
+  ];
+}
+
+function missing(enabled: string, controllers: readonly Controller[]): Controller[] {
+  const words = enabled.trim().split(" ");
+  return controllers.filter(controller => !words.includes(controller));
+}
