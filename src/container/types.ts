@@ -46,6 +46,12 @@ export interface ProcessResult {
   usage: ResourceUse;
 }
 
+/** How a detached command ended. */
+export interface DetachedEnd extends ProcessResult {
+  pid: number;
+  endedAt: Date;
+}
+
 /** A command that runs in a container. */
 export interface ContainerProcess extends AsyncDisposable {
   /** Process id as this process sees it. */
@@ -56,7 +62,7 @@ export interface ContainerProcess extends AsyncDisposable {
   readonly stderr: Readable | null;
   /**
    * How it ended. Resolves for every ending, and rejects only when the ending cannot be known: (UNAVAILABLE) the
-   * executor died, (UNIMPLEMENTED) for a detached command.
+   * executor died, (UNIMPLEMENTED) for a detached command, of which `Container.lastExit()` tells.
    */
   readonly exited: Promise<ProcessResult>;
   /** Sends a signal; false when it has ended already. Never reaches another process that got the same pid. */

@@ -1,0 +1,102 @@
+/** The child's part of a run: into the cgroups, become the user, tidy up, exec. */
+import { AT_FDCWD, CLOSE_RANGE_CLOEXEC, O, PR, SIG_SETMASK, SIGKILL } from "../kernel/constants.ts";
+import type { DataRef, Label, ProgramBuilder, Register } from "../kernel/program.ts";
+
+/** Where a container's processes go, as its cgroups say. */
+export interface Entrance {
+  /** cgroup v2 directory, entered at birth (CLONE_INTO_CGROUP). */
+  cloneInto?: string | undefined;
+  /** cgroup v1 `cgroup.procs` files, entered by writing. */
+  procs: readonly string[];
+  /** oom_score_adj of the processes. */
+  oomScoreAdj?: number | undefined;
+}
+
+/** Ids that a command runs with. */
+export interface Credentials {
+  uid: number;
+  gid: number;
+  groups: readonly number[];
+}
+
+/** All signals blocked, and room for what was blocked before. */
+export function blockSignals(builder: ProgramBuilder): DataRef {
+  const all = builder.bytes(new Uint8Array(8).fill(0xff), "~[]");
+  const old = builder.buffer(8, "old_mask");
+  builder.syscall("rt_sigprocmask", [SIG_SETMASK, all, old, 8]);
+  return old;
+}
+
+export function restoreSignals(builder: ProgramBuilder, mask: DataRef): void {
+  builder.syscall("rt_sigprocmask", [SIG_SETMASK, mask, 0, 8]);
+}
+
+/** The pipe through which a child reports what went wrong; its end of file says that the command runs. */
+export function reportPipe(builder: ProgramBuilder, name: string): { read: Register; write: Register } {
+  const ends = builder.buffer(8, "pipe");
+  builder.syscall("pipe2", [ends, O.CLOEXEC]);
+  return {
+    read: builder.load(builder.slice(ends, 0, 4), 4, `${name}_read`, true),
+    write: builder.load(builder.slice(ends, 4, 4), 4, `${name}_write`, true),
+  };
+}
+
+/** Writes a text to an existing file. */
+export function writeFile(builder: ProgramBuilder, path: string, text: string, fd: Register): void {
+  builder.syscall("openat", [AT_FDCWD, builder.string(path), O.WRONLY | O.CLOEXEC, 0], { into: fd });
+  builder.syscall("write", [fd, builder.string(text), Buffer.byteLength(text)]);
+  builder.syscall("close", [fd]);
+}
+
+/**
+ * Enters the cgroups that clone3 did not enter. Before anything else, and with the caller's rights: from here on
+ * whatever the child uses is the container's.
+ */
+export function enterCgroups(builder: ProgramBuilder, entrance: Entrance): void {
+  const fd = builder.register("fd");
+  builder.stage("entering the cgroups");
+  for (const path of entrance.procs) writeFile(builder, path, "0", fd);
+  if (entrance.oomScoreAdj !== undefined) {
+    builder.stage("setting memory.eviction_priority");
+    writeFile(builder, "/proc/self/oom_score_adj", String(entrance.oomScoreAdj), fd);
+  }
+}
+
+/** Groups first: without the capability, which goes with the user id, they could not be set. */
+export function becomeUser(builder: ProgramBuilder, user: Credentials): void {
+  builder.stage(`becoming user ${user.uid}, group ${user.gid}`);
+  const groups = builder.struct(
+    user.groups.map(group => [4, group] as const),
+    `[${user.groups.join(", ")}]`,
+  );
+  builder.syscall("setgroups", [user.groups.length, user.groups.length === 0 ? 0 : groups]);
+  builder.syscall("setresgid", [user.gid, user.gid, user.gid]);
+  builder.syscall("setresuid", [user.uid, user.uid, user.uid]);
+}
+
+/**
+ * Ends this process when its parent ends. After the user is set, for that resets it; and the parent may be gone
+ * before the call, which getppid then tells.
+ */
+export function dieWithParent(builder: ProgramBuilder, parent: Register, skip?: Label): void {
+  builder.stage("binding the command to its parent");
+  builder.syscall("prctl", [PR.SET_PDEATHSIG, SIGKILL, 0, 0, 0]);
+  const now = builder.syscall("getppid", [], { into: "ppid" });
+  const alive = skip ?? builder.label();
+  builder.jumpIf(now, "==", parent, alive);
+  builder.exit(125);
+  if (skip === undefined) builder.place(alive);
+}
+
+/** The last steps: nothing of ours stays open, signals are the caller's, and the command takes over. */
+export function execCommand(
+  builder: ProgramBuilder,
+  mask: DataRef,
+  argv: DataRef | null,
+  envp: DataRef | null,
+): void {
+  builder.stage("starting the command");
+  restoreSignals(builder, mask);
+  builder.syscall("close_range", [3, 0xffffffff, CLOSE_RANGE_CLOEXEC]);
+  builder.exec(argv, envp);
+}

@@ -1,0 +1,149 @@
+/**
+ * The program of `lmctfy run`: compiled when the container is made, run by the executor alone. It serves both the
+ * foreground (mode 0) and `-n` (mode 1); argv and environment are the caller's.
+ *
+ * ```
+ * lock, read the OOM counter, block signals
+ * foreground:  clone ──▶ child      wait, passing signals on ──▶ exit with its code
+ * detached:    clone ──▶ monitor: clone ──▶ child               wait, record
+ * child:       enter cgroups ──▶ exec
+ * ```
+ */
+import type { Arch } from "../kernel/arch.ts";
+import { AT_FDCWD, archOpenFlags, LOCK, O, SIGKILL } from "../kernel/constants.ts";
+import { type Program, ProgramBuilder, type Register, STORE_DECIMAL } from "../kernel/program.ts";
+import {
+  blockSignals,
+  dieWithParent,
+  type Entrance,
+  enterCgroups,
+  execCommand,
+  reportPipe,
+} from "./child.ts";
+import { clone3 } from "./clone.ts";
+import {
+  EXIT_RECORD,
+  exitRecord,
+  letGo,
+  OOM_TEXT_SIZE,
+  readOomFile,
+  reportValue,
+  waitAndRecord,
+} from "./monitor.ts";
+
+export interface HotRunInput {
+  name: string;
+  entrance: Entrance;
+  /** The file that counts the container's out-of-memory kills. */
+  oomFile: string | undefined;
+  runtimeDirectory: string;
+  stamp: bigint;
+}
+
+export function compileHotRun(arch: Arch, input: HotRunInput): Program {
+  const b = new ProgramBuilder(arch);
+  const child = b.label();
+  const detached = b.label();
+  const pid = b.register("child");
+
+  b.stage("locking the container");
+  b.syscall("flock", [b.directory, LOCK.SH]);
+  const fd = b.register("fd");
+  const record = exitRecord(b);
+  const before = b.slice(record, EXIT_RECORD.before, OOM_TEXT_SIZE);
+  b.stage("counting out-of-memory kills");
+  if (input.oomFile !== undefined) readOomFile(b, input.oomFile, before, fd);
+
+  b.stage("starting the command");
+  const cgroup = openCgroup(b, input.entrance);
+  const mask = blockSignals(b);
+  const start = b.register("start");
+  b.jumpIf(b.mode, "==", 1, detached);
+
+  // ── foreground ──
+  const self = b.syscall("getpid", [], { into: "parent" });
+  const report = reportPipe(b, "report");
+  clone3(b, { cgroup }, pid);
+  b.jumpIf(pid, "==", 0, child);
+  b.syscall("close", [report.write]);
+  b.join(report.read);
+  b.stage("waiting for the command");
+  b.syscall("close", [b.directory]);
+  const status = b.wait(pid, { forwardSignals: true });
+  const plain = b.label();
+  b.jumpIf(status, "!=", SIGKILL, plain);
+  explainKill(b, input.name, status, before);
+  b.place(plain);
+  b.exit(status, true);
+
+  // ── detached ──
+  b.place(detached);
+  b.stage("starting the monitor");
+  const answer = reportPipe(b, "answer");
+  const monitor = clone3(b, {}, "monitor");
+  const inMonitor = b.label();
+  b.jumpIf(monitor, "==", 0, inMonitor);
+  b.syscall("close", [answer.write]);
+  b.join(answer.read, { into: b.result });
+  const end = b.label();
+  b.jump(end);
+
+  b.place(inMonitor);
+  b.report(answer.write);
+  b.syscall("setsid", []);
+  const inner = reportPipe(b, "inner");
+  // the child knows one report descriptor, whoever cloned it
+  const moved = b.buffer(8, "report");
+  b.store(moved, inner.write, 8);
+  b.load(moved, 8, report.write);
+  b.stage("starting the command");
+  clone3(b, { cgroup }, pid);
+  b.jumpIf(pid, "==", 0, child);
+  b.syscall("close", [inner.write]);
+  b.join(inner.read);
+  reportValue(b, answer.write, pid);
+  letGo(b);
+  waitAndRecord(b, { pid, record, runtimeDirectory: input.runtimeDirectory, oomFile: input.oomFile });
+
+  // ── child ──
+  b.place(child);
+  b.report(report.write);
+  enterCgroups(b, input.entrance);
+  const bound = b.label();
+  const foreground = b.label();
+  b.jumpIf(b.mode, "==", 0, foreground);
+  b.stage("detaching from the caller");
+  b.syscall("setsid", []);
+  const nothing = b.syscall("openat", [AT_FDCWD, b.string("/dev/null"), O.RDWR, 0], { into: start });
+  for (const target of [0, 1, 2]) b.syscall("dup3", [nothing, target, 0]);
+  b.jump(bound);
+  b.place(foreground);
+  dieWithParent(b, self);
+  b.place(bound);
+  execCommand(b, mask, null, null);
+  b.place(end);
+  return b.build({ stamp: input.stamp });
+}
+
+/** Opens the cgroup v2 directory that the child is born in. */
+export function openCgroup(b: ProgramBuilder, entrance: Entrance): Register | undefined {
+  if (entrance.cloneInto === undefined) return undefined;
+  const flags = O.PATH | archOpenFlags(b.arch).DIRECTORY | O.CLOEXEC;
+  return b.syscall("openat", [AT_FDCWD, b.string(entrance.cloneInto), flags, 0], {
+    into: "cgroup",
+    fd: true,
+  });
+}
+
+/** SIGKILL may be the kernel's answer to a lack of memory: the TypeScript side finds out, for it is rare. */
+function explainKill(
+  b: ProgramBuilder,
+  name: string,
+  status: Register,
+  before: ReturnType<ProgramBuilder["slice"]>,
+): void {
+  const number = b.buffer(24, '"STATUS"');
+  b.store(number, status, STORE_DECIMAL);
+  const words = [b.string("lmctfy"), b.string("--killed"), b.string(name), number, before];
+  b.exec(b.pointers(words), null, { ownCli: true, onError: "ignore" });
+}

@@ -1,0 +1,182 @@
+/**
+ * The program that starts a command for the library: run by the resident executor, it returns as soon as the command
+ * runs, and leaves behind the child, a pidfd and our ends of the pipes.
+ */
+import type { Arch } from "../kernel/arch.ts";
+import { AT_FDCWD, archOpenFlags, LOCK, O } from "../kernel/constants.ts";
+import { type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
+import {
+  becomeUser,
+  type Credentials,
+  dieWithParent,
+  type Entrance,
+  enterCgroups,
+  execCommand,
+  reportPipe,
+} from "./child.ts";
+import { clone3 } from "./clone.ts";
+import { openCgroup } from "./hot-run.ts";
+import {
+  EXIT_RECORD,
+  exitRecord,
+  letGo,
+  OOM_TEXT_SIZE,
+  readOomFile,
+  reportValue,
+  waitAndRecord,
+} from "./monitor.ts";
+
+export interface SpawnInput {
+  entrance: Entrance;
+  /** Locked, shared, while the command starts. */
+  runtimeDirectory: string;
+  oomFile: string | undefined;
+  argv: readonly string[];
+  /** KEY=VALUE */
+  env: readonly string[];
+  cwd: string;
+  user: Credentials | undefined;
+  stdio: readonly ("pipe" | "inherit" | "ignore")[];
+  detached: boolean;
+}
+
+export interface SpawnProgram {
+  program: Program;
+  /** The command's process id. */
+  pid: Register;
+  /** For signals that reach nobody else; absent when detached. */
+  pidfd: Register | undefined;
+  /** Our end of each pipe. */
+  pipes: (Register | undefined)[];
+}
+
+export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
+  const b = new ProgramBuilder(arch);
+  const child = b.label();
+  const end = b.label();
+
+  b.stage("locking the container");
+  const directory = [
+    AT_FDCWD,
+    b.string(input.runtimeDirectory),
+    O.RDONLY | archOpenFlags(arch).DIRECTORY | O.CLOEXEC,
+    0,
+  ] as const;
+  const lock = b.syscall("openat", directory, { into: "lock_fd", fd: true });
+  b.syscall("flock", [lock, LOCK.SH | LOCK.NB]);
+
+  b.stage("preparing standard input and output");
+  const { theirs, ours } = openStdio(b, input.stdio);
+
+  b.stage("starting the command");
+  const cgroup = openCgroup(b, input.entrance);
+  const mask = b.bytes(new Uint8Array(8), "[]");
+  const parent = b.register("parent");
+  const report = reportPipe(b, "report");
+  let pid = b.register("child");
+  let pidfd: Register | undefined;
+  if (input.detached) pid = startMonitor(b, input, { pid, report, cgroup, child });
+  else {
+    b.syscall("getpid", [], { into: parent });
+    const pidfdAt = b.buffer(4, "pidfd");
+    clone3(b, { cgroup, pidfd: pidfdAt }, pid);
+    b.jumpIf(pid, "==", 0, child);
+    pidfd = b.load(pidfdAt, 4, "pidfd", true);
+    b.syscall("close", [report.write]);
+    b.join(report.read);
+    b.syscall("close", [report.read]);
+  }
+  const done = [lock, cgroup, ...theirs].filter(fd => fd !== undefined);
+  for (const fd of new Set(done)) b.syscall("close", [fd]);
+  b.jump(end);
+
+  b.place(child);
+  b.report(report.write);
+  enterCgroups(b, input.entrance);
+  b.stage("preparing standard input and output");
+  for (const [target, fd] of theirs.entries()) if (fd) b.syscall("dup3", [fd, target, 0]);
+  if (input.detached) b.syscall("setsid", []);
+  if (input.user) becomeUser(b, input.user);
+  b.stage("changing the working directory");
+  b.syscall("chdir", [b.string(input.cwd)]);
+  if (!input.detached) dieWithParent(b, parent);
+  const argv = b.pointers(input.argv.map(word => b.string(word)));
+  const env = b.pointers(input.env.map(entry => b.string(entry)));
+  execCommand(b, mask, argv, env);
+  b.place(end);
+  return { program: b.build(), pid, pidfd, pipes: ours };
+}
+
+/** The child's ends (undefined = what the executor has) and ours. */
+function openStdio(
+  b: ProgramBuilder,
+  stdio: SpawnInput["stdio"],
+): { theirs: (Register | undefined)[]; ours: (Register | undefined)[] } {
+  const theirs: (Register | undefined)[] = [];
+  const ours: (Register | undefined)[] = [];
+  let nothing: Register | undefined;
+  for (const [target, kind] of stdio.entries()) {
+    switch (kind) {
+      case "inherit":
+        theirs.push(undefined);
+        ours.push(undefined);
+        break;
+      case "ignore":
+        nothing ??= b.syscall("openat", [AT_FDCWD, b.string("/dev/null"), O.RDWR | O.CLOEXEC, 0], {
+          into: "null",
+          fd: true,
+        });
+        theirs.push(nothing);
+        ours.push(undefined);
+        break;
+      case "pipe": {
+        const { read, write } = reportPipe(b, ["stdin", "stdout", "stderr"][target]!);
+        theirs.push(target === 0 ? read : write);
+        ours.push(target === 0 ? write : read);
+        break;
+      }
+      default:
+        kind satisfies never;
+    }
+  }
+  return { theirs, ours };
+}
+
+/** As in the hot path: monitor, then child; the register holds the command's pid. */
+function startMonitor(
+  b: ProgramBuilder,
+  input: SpawnInput,
+  run: {
+    pid: Register;
+    report: { read: Register; write: Register };
+    cgroup: Register | undefined;
+    child: ReturnType<ProgramBuilder["label"]>;
+  },
+): Register {
+  const { pid, report, cgroup } = run;
+  const record = exitRecord(b);
+  const fd = b.register("fd");
+  if (input.oomFile !== undefined) {
+    readOomFile(b, input.oomFile, b.slice(record, EXIT_RECORD.before, OOM_TEXT_SIZE), fd);
+  }
+  b.stage("starting the monitor");
+  const answer = reportPipe(b, "answer");
+  const monitor = clone3(b, {}, "monitor");
+  const inParent = b.label();
+  b.jumpIf(monitor, "!=", 0, inParent);
+  b.report(answer.write);
+  b.syscall("setsid", []);
+  b.stage("starting the command");
+  clone3(b, { cgroup }, pid);
+  b.jumpIf(pid, "==", 0, run.child);
+  b.syscall("close", [report.write]);
+  b.join(report.read);
+  reportValue(b, answer.write, pid);
+  letGo(b);
+  waitAndRecord(b, { pid, record, runtimeDirectory: input.runtimeDirectory, oomFile: input.oomFile });
+  b.place(inParent);
+  for (const ending of [answer.write, report.write, report.read]) b.syscall("close", [ending]);
+  const result = b.join(answer.read, { into: "pid" });
+  b.syscall("close", [answer.read]);
+  return result;
+}

@@ -1,0 +1,133 @@
+/** One container, the object of the public API. */
+import { printStep } from "../cgroup/steps.ts";
+import { LmctfyError } from "../errors.ts";
+import { encodeProgram, readSteps } from "../kernel/image.ts";
+import { collectStats } from "../resources/index.ts";
+import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
+import type { Context } from "./context.ts";
+import { destroyContainer } from "./destroy.ts";
+import { readExitRecord } from "./exit-record.ts";
+import { lockContainer } from "./lock.ts";
+import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
+import { recover } from "./recover.ts";
+import { runInContainer } from "./run.ts";
+import { requireContainer, subcontainers, subcontainersRecursive } from "./store.ts";
+import type { ContainerProcess, DetachedEnd, Plan, RunOptions, StatsLevel } from "./types.ts";
+
+/**
+ * A container that existed when this object was made. Every method throws NOT_FOUND when it has gone since.
+ *
+ * Disposing of it (`await using`) destroys the container with all that is in it.
+ */
+export class Container implements AsyncDisposable {
+  /** The absolute name, `/a/b`. */
+  readonly name: string;
+  readonly #context: Context;
+
+  /** @internal `Lmctfy.create` and `Lmctfy.get` make containers. */
+  constructor(context: Context, name: string) {
+    this.#context = context;
+    this.name = name;
+  }
+
+  /** The spec as it was given: what this returns creates the same container again. */
+  async spec(): Promise<ContainerSpec> {
+    requireContainer(this.#context.places, this.name);
+    return loadSpec(this.#context, this.name);
+  }
+
+  /** What the container and all below it use, now. */
+  async stats(level: StatsLevel = "full"): Promise<ContainerStats> {
+    requireContainer(this.#context.places, this.name);
+    return collectStats(this.#context.cgroups, this.name, level);
+  }
+
+  /**
+   * Starts a command in the container. Resolves when it runs (it has been executed), so that a missing command is an
+   * error here.
+   *
+   * @param argv the command and its arguments; a command without a slash is looked for in the PATH of `env`
+   * @throws NOT_FOUND (no such container or command), PERMISSION_DENIED (not executable), INVALID_ARGUMENT,
+   *   RESOURCE_EXHAUSTED (the limit of processes), UNAVAILABLE (the container is being changed)
+   */
+  async run(argv: readonly string[], options: RunOptions = {}): Promise<ContainerProcess> {
+    await recover(this.#context);
+    return runInContainer(this.#context, this.name, argv, options);
+  }
+
+  /** Ids of its processes (or threads), as this process sees them, ascending. */
+  async pids(options: { recursive?: boolean; threads?: boolean } = {}): Promise<number[]> {
+    requireContainer(this.#context.places, this.name);
+    const { cgroups } = this.#context;
+    const recursive = options.recursive ?? false;
+    return options.threads ? cgroups.tids(this.name, { recursive }) : cgroups.pids(this.name, { recursive });
+  }
+
+  /** Its subcontainers, sorted by name. */
+  async list(options: { recursive?: boolean } = {}): Promise<Container[]> {
+    await recover(this.#context);
+    const { places } = this.#context;
+    requireContainer(places, this.name);
+    const names = options.recursive
+      ? subcontainersRecursive(places, this.name)
+      : subcontainers(places, this.name);
+    return names.map(name => new Container(this.#context, name));
+  }
+
+  /**
+   * Kills all processes in the container and below it.
+   *
+   * @throws FAILED_PRECONDITION for `/`, and when the kernel cannot kill one
+   */
+  async killAll(): Promise<void> {
+    if (this.name === "/") {
+      throw new LmctfyError(
+        "FAILED_PRECONDITION",
+        "the processes of / are the machine's, and are not killed",
+      );
+    }
+    const { places, executor, arch, cgroups } = this.#context;
+    requireContainer(places, this.name);
+    using _lock = await lockContainer(executor, arch, places, this.name, { mode: "shared" });
+    requireContainer(places, this.name);
+    await cgroups.kill(this.name);
+  }
+
+  /** What is done to create it and to run a command in it, as data. */
+  async plan(): Promise<Plan> {
+    const spec = await this.spec();
+    if (this.name === "/")
+      return { name: this.name, create: this.#context.cgroups.rootSteps().map(printStep), run: [] };
+    const program = readSteps(encodeProgram(hotProgram(this.#context, this.name, spec)))!;
+    return {
+      name: this.name,
+      create: creationSteps(this.#context, this.name, spec).map(printStep),
+      run: program.steps,
+    };
+  }
+
+  /** How the last detached command that ended did so; undefined when none has since the machine started. */
+  async lastExit(): Promise<DetachedEnd | undefined> {
+    requireContainer(this.#context.places, this.name);
+    return readExitRecord(this.#context.places, this.name);
+  }
+
+  /**
+   * Removes the container.
+   *
+   * @param options.force end its processes and destroy its subcontainers first
+   * @throws FAILED_PRECONDITION when it has any and `force` is not set
+   */
+  async destroy(options: { force?: boolean } = {}): Promise<void> {
+    await recover(this.#context);
+    await destroyContainer(this.#context, this.name, options.force ?? false);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.destroy({ force: true });
+    } catch (error) {
+      if (!(error instanceof LmctfyError && error.code === "NOT_FOUND")) throw error;
+    }
+  }
+}

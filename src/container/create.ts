@@ -1,0 +1,77 @@
+/** Creation: all or nothing, also when it is killed. */
+import { LmctfyError } from "../errors.ts";
+import { checkSpec } from "../resources/index.ts";
+import { type ContainerSpec, formatJson, ContainerSpec as message } from "../spec/index.ts";
+import type { Context } from "./context.ts";
+import { type Lock, lockContainer } from "./lock.ts";
+import { parentOf } from "./names.ts";
+import { ensureRealised, realise } from "./realise.ts";
+import { undoContainer } from "./recover.ts";
+import { clearPending, containerExists, makeStateDirectory, markPending, writeSpecFile } from "./store.ts";
+
+/**
+ * ```
+ * mark pending ─▶ lock ─▶ directories, cgroups, program ─▶ spec file (it exists now) ─▶ unmark, unlock
+ *                              └── failure: all of it removed ──┘
+ * ```
+ */
+export async function createContainer(
+  context: Context,
+  name: string,
+  spec: ContainerSpec,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { places, executor, arch, cgroups } = context;
+  if (name === "/") throw new LmctfyError("ALREADY_EXISTS", "the container / always exists", { path: name });
+  checkSpec(spec, { cgroups, name });
+
+  const parent = parentOf(name)!;
+  using _parentLock = await lockParent(context, parent, signal);
+  refuseExisting(context, name);
+
+  markPending(places, name);
+  using _lock = await lockContainer(executor, arch, places, name, { mode: "exclusive", signal });
+  refuseExisting(context, name);
+  markPending(places, name); // whoever cleaned up while we waited took the mark away
+  try {
+    if (parent !== "/" && !cgroups.exists(parent)) await ensureRealised(context, parent);
+    makeStateDirectory(places, name);
+    realise(context, name, spec);
+    writeSpecFile(places, name, formatJson(message, spec));
+  } catch (error) {
+    // When even that fails the mark stays, and the next command tries again.
+    await undoContainer(context, name).catch(() => {});
+    throw error;
+  }
+  clearPending(places, name);
+}
+
+/** The parent must stay while its child is made; `/` always does. */
+async function lockParent(
+  context: Context,
+  parent: string,
+  signal: AbortSignal | undefined,
+): Promise<Lock | undefined> {
+  if (parent === "/") return undefined;
+  const missing = new LmctfyError("FAILED_PRECONDITION", `the parent container ${parent} does not exist`, {
+    path: parent,
+    hint: `Create it first: lmctfy create ${parent} ''`,
+  });
+  if (!containerExists(context.places, parent)) throw missing;
+  const lock = await lockContainer(context.executor, context.arch, context.places, parent, {
+    mode: "shared",
+    signal,
+  });
+  if (containerExists(context.places, parent)) return lock;
+  lock[Symbol.dispose]();
+  await undoContainer(context, parent);
+  throw missing;
+}
+
+function refuseExisting(context: Context, name: string): void {
+  if (!containerExists(context.places, name)) return;
+  throw new LmctfyError("ALREADY_EXISTS", `container ${name} exists already`, {
+    path: name,
+    hint: `lmctfy destroy ${name} removes it.`,
+  });
+}

@@ -1,0 +1,51 @@
+/** Destruction: the container's processes, cgroups and files, and with force all that is below it. */
+import { LmctfyError } from "../errors.ts";
+import type { Context } from "./context.ts";
+import { lockContainer } from "./lock.ts";
+import { undoContainer } from "./recover.ts";
+import { markPending, removeSpecFile, requireContainer, subcontainers } from "./store.ts";
+
+/**
+ * Children go before their parents, each under its own lock, so that no command starts meanwhile. When the kernel
+ * cannot kill a process, the container stays as it is.
+ */
+export async function destroyContainer(context: Context, name: string, force: boolean): Promise<void> {
+  const { places, executor, arch, cgroups } = context;
+  if (name === "/") {
+    throw new LmctfyError("FAILED_PRECONDITION", "the container / cannot be destroyed: it is the machine", {
+      hint: "Destroy its subcontainers; `lmctfy list /` names them.",
+    });
+  }
+  requireContainer(places, name);
+  using _lock = await lockContainer(executor, arch, places, name, { mode: "exclusive" });
+  if (!force) refuseUsed(context, name);
+  for (const child of subcontainers(places, name)) await destroyChild(context, child);
+  await cgroups.kill(name);
+  requireContainer(places, name);
+  markPending(places, name);
+  removeSpecFile(places, name);
+  await undoContainer(context, name);
+}
+
+async function destroyChild(context: Context, name: string): Promise<void> {
+  try {
+    await destroyContainer(context, name, true);
+  } catch (error) {
+    // somebody else destroyed it meanwhile
+    if (!(error instanceof LmctfyError && error.code === "NOT_FOUND" && error.path === name)) throw error;
+  }
+}
+
+function refuseUsed(context: Context, name: string): void {
+  const children = subcontainers(context.places, name);
+  const pids = children.length > 0 ? [] : context.cgroups.pids(name, { recursive: true });
+  if (children.length === 0 && pids.length === 0) return;
+  const some = (items: readonly (string | number)[]): string =>
+    items.slice(0, 5).join(", ") + (items.length > 5 ? `, … (${items.length})` : "");
+  const what =
+    children.length > 0 ? `it has subcontainers: ${some(children)}` : `it has processes: ${some(pids)}`;
+  throw new LmctfyError("FAILED_PRECONDITION", `container ${name} is in use: ${what}`, {
+    path: name,
+    hint: `lmctfy destroy -f ${name} ends and removes all of it.`,
+  });
+}

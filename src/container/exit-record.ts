@@ -1,0 +1,36 @@
+/** Reads what a monitor wrote about the end of a detached command. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { EXIT_FILE, EXIT_RECORD, OOM_TEXT_SIZE } from "../compile/monitor.ts";
+import { errnoOf, fromSystemError } from "../errors.ts";
+import { readRusage } from "../kernel/rusage.ts";
+import { oomBetween } from "./oom.ts";
+import { type Places, runtimeDirectory } from "./places.ts";
+import { describeEnd } from "./process.ts";
+import type { DetachedEnd } from "./types.ts";
+
+/** How the container's last detached command ended; undefined when none has. */
+export function readExitRecord(places: Places, name: string): DetachedEnd | undefined {
+  const path = join(runtimeDirectory(places, name), EXIT_FILE);
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw fromSystemError(error, "read", path);
+  }
+  if (bytes.length !== EXIT_RECORD.size || bytes.readUInt32LE(0) !== EXIT_RECORD.magic) return undefined;
+  const text = (at: number): string => bytes.toString("utf8", at, at + OOM_TEXT_SIZE).replace(/\0.*$/s, "");
+  const end = {
+    status: bytes.readUInt32LE(EXIT_RECORD.status),
+    usage: readRusage(bytes.subarray(EXIT_RECORD.rusage)),
+  };
+  const oom = oomBetween(text(EXIT_RECORD.before), text(EXIT_RECORD.after));
+  const seconds = Number(bytes.readBigInt64LE(EXIT_RECORD.time));
+  const nanoseconds = Number(bytes.readBigInt64LE(EXIT_RECORD.time + 8));
+  return {
+    ...describeEnd(end, { oom, aborted: false }),
+    pid: bytes.readUInt32LE(EXIT_RECORD.pid),
+    endedAt: new Date(seconds * 1000 + nanoseconds / 1e6),
+  };
+}

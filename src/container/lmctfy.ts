@@ -1,0 +1,117 @@
+/** The entrance to the library: one installation of lmctfy on this machine. */
+import { detectFeatures, type Features } from "../kernel/features.ts";
+import { type ContainerSpec, type ContainerSpecInput, specFromObject } from "../spec/index.ts";
+import { Container } from "./container.ts";
+import { Context } from "./context.ts";
+import { createContainer } from "./create.ts";
+import { type InitSpecInput, initialise } from "./init.ts";
+import { resolveName } from "./names.ts";
+import { explainKill } from "./oom.ts";
+import { probeSyscalls } from "./probe.ts";
+import { recover } from "./recover.ts";
+import { requireContainer } from "./store.ts";
+
+export interface LmctfyOptions {
+  /**
+   * Keeps state, runtime files and cgroups apart from all other roots: everything below this absolute path, and a
+   * cgroup subtree named after it.
+   * @default the environment's LMCTFY_ROOT, else /var/lib/lmctfy and /run/lmctfy
+   */
+  root?: string | undefined;
+  /** Path of the executor binary. @default the one in the package */
+  executor?: string | undefined;
+}
+
+/**
+ * Containers of one root. Its executor, a small process, starts at the first need and ends with `close()` or with
+ * this process.
+ */
+export class Lmctfy implements Disposable {
+  readonly #context: Context;
+
+  constructor(options: LmctfyOptions = {}) {
+    this.#context = new Context(options.root ?? (process.env.LMCTFY_ROOT || undefined), options.executor);
+  }
+
+  /**
+   * The absolute name; relative ones start at the container of this process.
+   * @throws INVALID_ARGUMENT
+   */
+  resolve(name: string): string {
+    return resolveName(name, () => this.detect());
+  }
+
+  /** Prepares the machine: mounts the hierarchies that the spec asks for and makes the cgroup subtree. Idempotent. */
+  async init(spec: InitSpecInput = {}): Promise<void> {
+    await recover(this.#context);
+    await initialise(this.#context, spec);
+  }
+
+  /**
+   * Creates a container.
+   *
+   * @param spec what is to be isolated; an empty one only groups processes
+   * @throws INVALID_ARGUMENT, OUT_OF_RANGE (name or spec), UNIMPLEMENTED (a section that is not served),
+   *   ALREADY_EXISTS, FAILED_PRECONDITION (no parent, or the kernel lacks something), UNAVAILABLE (the kernel refused)
+   */
+  async create(
+    name: string,
+    spec: ContainerSpecInput | ContainerSpec = {},
+    options: { signal?: AbortSignal } = {},
+  ): Promise<Container> {
+    const absolute = this.resolve(name);
+    const resolved = specFromObject(spec as ContainerSpecInput);
+    await recover(this.#context);
+    await createContainer(this.#context, absolute, resolved, options.signal);
+    return new Container(this.#context, absolute);
+  }
+
+  /** @throws NOT_FOUND, INVALID_ARGUMENT */
+  async get(name: string): Promise<Container> {
+    const absolute = this.resolve(name);
+    await recover(this.#context);
+    requireContainer(this.#context.places, absolute);
+    return new Container(this.#context, absolute);
+  }
+
+  /** The subcontainers of a container, sorted by name. */
+  async list(name = "/", options: { recursive?: boolean } = {}): Promise<Container[]> {
+    return (await this.get(name)).list(options);
+  }
+
+  /**
+   * The container of a process: `/` when it is in none.
+   * @param pid @default this process
+   * @throws NOT_FOUND when there is no such process
+   */
+  detect(pid?: number): string {
+    return this.#context.cgroups.detect(pid ?? "self");
+  }
+
+  /** What the kernel, the cgroups and the caller's rights allow. */
+  async features(): Promise<Features> {
+    return detectFeatures(calls => probeSyscalls(this.#context, calls));
+  }
+
+  /** Undoes what killed commands left half done; every other method does so first. Gives the names. */
+  async recover(): Promise<string[]> {
+    return recover(this.#context);
+  }
+
+  /**
+   * One sentence on why SIGKILL ended a command, when the reason was memory.
+   * @internal for the command line
+   */
+  explainKill(name: string, before: string): string | undefined {
+    return explainKill(this.#context, name, before);
+  }
+
+  /** Ends the executor, and with it the commands that are not detached; removes the cgroup subtree when it is empty. */
+  close(): void {
+    this.#context.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,49 @@
+/** Where things are kept: files, directories and the cgroup subtree of one installation. */
+import { createHash } from "node:crypto";
+import { isAbsolute, join } from "node:path";
+import { LmctfyError } from "../errors.ts";
+
+/**
+ * ```
+ * STATE/containers/a/_spec.json      the container /a exists: written last, removed first
+ * STATE/containers/a/b/_spec.json    /a/b (a name's part never starts with "_")
+ * STATE/pending/HASH -> /a/b         /a/b is being made or destroyed, or was when its maker was killed
+ * RUNTIME/containers/a/              locked with flock by whoever works on /a
+ * RUNTIME/containers/a/_run.prog     the compiled program of `run`
+ * RUNTIME/containers/a/_exit.PID     how a detached command ended
+ * CGROUP/SUBTREE/a/...               in each hierarchy
+ * ```
+ */
+export interface Places {
+  /** Survives a reboot. */
+  readonly state: string;
+  /** May be gone after a reboot. */
+  readonly runtime: string;
+  /** Name of the directory in each cgroup hierarchy below which all containers lie. */
+  readonly subtree: string;
+}
+
+/** The standard places, or those of another root: everything below that directory, and a cgroup subtree of its own. */
+export function placesOf(root: string | undefined): Places {
+  if (root === undefined) return { state: "/var/lib/lmctfy", runtime: "/run/lmctfy", subtree: "lmctfy" };
+  if (!isAbsolute(root) || root.includes("\0")) {
+    throw new LmctfyError("INVALID_ARGUMENT", `the root must be an absolute path: ${JSON.stringify(root)}`);
+  }
+  const clean = join(root, ".").replace(/(.)\/$/, "$1");
+  const hash = createHash("sha256").update(clean).digest("hex").slice(0, 12);
+  return { state: join(clean, "lib"), runtime: join(clean, "run"), subtree: `lmctfy-${hash}` };
+}
+
+export const SPEC_FILE = "_spec.json";
+export const PROGRAM_FILE = "_run.prog";
+export const EXIT_PREFIX = "_exit.";
+
+export const stateDirectory = (places: Places, name: string): string =>
+  join(places.state, "containers", name);
+export const runtimeDirectory = (places: Places, name: string): string =>
+  join(places.runtime, "containers", name);
+export const pendingDirectory = (places: Places): string => join(places.state, "pending");
+
+/** A symbolic link whose target is the name: made in one call, so a killed maker leaves it whole or not at all. */
+export const pendingFile = (places: Places, name: string): string =>
+  join(pendingDirectory(places), createHash("sha256").update(name).digest("hex").slice(0, 32));

@@ -1,0 +1,47 @@
+/** Removes what killed commands left behind. */
+import { LmctfyError } from "../errors.ts";
+import type { Context } from "./context.ts";
+import { lockContainer } from "./lock.ts";
+import { clearPending, containerExists, pendingNames, removeDirectories } from "./store.ts";
+
+/**
+ * How long the maker of a pending container may take before it is left alone: one that was killed drops its lock
+ * within a moment, one that lives is about to end.
+ */
+const PATIENCE_MS = 500;
+
+/** Removes all that belongs to a container that does not exist (any more, or yet). The caller holds its lock. */
+export async function undoContainer(context: Context, name: string): Promise<void> {
+  await context.cgroups.kill(name);
+  await context.cgroups.remove(name);
+  removeDirectories(context.places, name);
+  clearPending(context.places, name);
+}
+
+/**
+ * Looks for containers whose making or destruction was cut short, and undoes or completes it. Cheap when there are
+ * none: one directory is read.
+ *
+ * @returns the names of the containers that were cleaned up
+ */
+export async function recover(context: Context): Promise<string[]> {
+  const { places, executor, arch } = context;
+  const recovered: string[] = [];
+  // deepest first: a directory is removed after those inside it
+  for (const name of pendingNames(places).sort((a, b) => b.length - a.length)) {
+    try {
+      using _lock = await lockContainer(executor, arch, places, name, {
+        mode: "exclusive",
+        patienceMs: PATIENCE_MS,
+      });
+      if (!pendingNames(places).includes(name)) continue;
+      if (containerExists(places, name)) clearPending(places, name);
+      else await undoContainer(context, name);
+      recovered.push(name);
+    } catch (error) {
+      // Somebody still works on it: it is not ours to clean up.
+      if (!(error instanceof LmctfyError && error.code === "UNAVAILABLE")) throw error;
+    }
+  }
+  return recovered;
+}

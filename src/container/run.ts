@@ -1,0 +1,232 @@
+/** Running a command in a container through the resident executor. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { compileSpawn, type SpawnInput } from "../compile/spawn.ts";
+import { LmctfyError } from "../errors.ts";
+import { ProgramFailure, type RunOutcome } from "../kernel/executor.ts";
+import { OP, type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
+import type { Context } from "./context.ts";
+import { lockContainer } from "./lock.ts";
+import { oomBetween, readOomCounters } from "./oom.ts";
+import { runtimeDirectory } from "./places.ts";
+import { describeEnd, RunningProcess } from "./process.ts";
+import { ensureRealised, entranceOf, loadSpec } from "./realise.ts";
+import { makeRuntimeDirectory, requireContainer } from "./store.ts";
+import { openPipe } from "./streams.ts";
+import type { ContainerProcess, ProcessResult, RunOptions, StdioTarget } from "./types.ts";
+import { resolveUser } from "./users.ts";
+
+/** How long a run waits for a command that works on the container (update, destroy). */
+const PATIENCE_MS = 10_000;
+
+export async function runInContainer(
+  context: Context,
+  name: string,
+  argv: readonly string[],
+  options: RunOptions,
+): Promise<ContainerProcess> {
+  checkArguments(name, argv, options);
+  options.signal?.throwIfAborted();
+  requireContainer(context.places, name);
+  const spec = await loadSpec(context, name);
+  const input: SpawnInput = {
+    entrance: entranceOf(context, name, spec),
+    runtimeDirectory: runtimeDirectory(context.places, name),
+    oomFile: context.cgroups.oomFile(name),
+    argv,
+    env: environment(options.env ?? process.env),
+    cwd: options.cwd ?? process.cwd(),
+    user: options.user === undefined ? undefined : resolveUser(options.user),
+    stdio: threeOf(options.stdio ?? (options.detached ? "ignore" : "pipe")),
+    detached: options.detached ?? false,
+  };
+  const before = readOomCounters(context, name);
+  const started = await start(context, name, input, options.signal);
+  return processOf(context, name, before, started, options);
+}
+
+interface Started extends ReturnType<typeof compileSpawn> {
+  outcome: RunOutcome & { ended?: ReturnType<typeof describeEnd> | unknown };
+  ended: Awaited<ReturnType<Context["executor"]["runAndWatch"]>>["ended"];
+}
+
+/** Starts the command; waits while somebody works on the container, and makes again what a reboot took. */
+async function start(
+  context: Context,
+  name: string,
+  input: SpawnInput,
+  signal: AbortSignal | undefined,
+): Promise<Started> {
+  const compiled = compileSpawn(context.arch, input);
+  const deadline = performance.now() + PATIENCE_MS;
+  let realised = false;
+  for (let delay = 1; ; delay = Math.min(delay * 2, 50)) {
+    signal?.throwIfAborted();
+    try {
+      const outcome = await context.executor.runAndWatch(compiled.program, compiled.pid);
+      return { ...compiled, outcome, ended: outcome.ended };
+    } catch (error) {
+      if (!(error instanceof ProgramFailure)) throw error;
+      if (error.errno === "EAGAIN" && error.syscall?.startsWith("flock")) {
+        if (performance.now() >= deadline) throw busy(name, error);
+      } else if (error.errno === "ENOENT" && !isExec(compiled.program, error) && !realised) {
+        requireContainer(context.places, name);
+        await realiseAgain(context, name);
+        realised = true;
+        continue;
+      } else throw translate(name, input, compiled.program, error);
+    }
+    await sleep(delay);
+  }
+}
+
+async function realiseAgain(context: Context, name: string): Promise<void> {
+  makeRuntimeDirectory(context.places, name);
+  using _lock = await lockContainer(context.executor, context.arch, context.places, name, {
+    mode: "exclusive",
+  });
+  requireContainer(context.places, name);
+  await ensureRealised(context, name);
+}
+
+const isExec = (program: Program, failure: ProgramFailure): boolean =>
+  program.operations[failure.step]?.code === OP.exec;
+
+function busy(name: string, cause: unknown): LmctfyError {
+  return new LmctfyError("UNAVAILABLE", `container ${name} is busy: another command works on it`, {
+    path: name,
+    hint: "Wait for that command to end, or end it, and try again.",
+    cause,
+  });
+}
+
+/** The failures that a user makes, in the user's words. */
+function translate(name: string, input: SpawnInput, program: Program, failure: ProgramFailure): LmctfyError {
+  const command = input.argv[0]!;
+  const facts = { errno: failure.errno!, syscall: failure.syscall!, path: command, cause: failure };
+  if (isExec(program, failure)) {
+    if (failure.errno === "ENOENT") {
+      const where = command.includes("/") ? "" : " in PATH";
+      const hint = "The name, or the interpreter that its first line names, does not exist.";
+      return new LmctfyError("NOT_FOUND", `${name}: command not found${where}: ${command}`, {
+        ...facts,
+        hint,
+      });
+    }
+    if (failure.errno === "EACCES") {
+      return new LmctfyError("PERMISSION_DENIED", `${name}: may not be executed: ${command}`, facts);
+    }
+    return new LmctfyError(
+      "INVALID_ARGUMENT",
+      `${name}: cannot be executed: ${command}: ${failure.errno}`,
+      facts,
+    );
+  }
+  if (failure.syscall?.startsWith("chdir")) {
+    const message = `${name}: the working directory ${input.cwd}: ${failure.errno}`;
+    return new LmctfyError(failure.errno === "EACCES" ? "PERMISSION_DENIED" : "INVALID_ARGUMENT", message, {
+      ...facts,
+      path: input.cwd,
+    });
+  }
+  if (failure.errno === "EAGAIN" && failure.syscall?.startsWith("clone3")) {
+    return new LmctfyError("RESOURCE_EXHAUSTED", `${name}: no more processes: the limit of pids is reached`, {
+      ...facts,
+      hint: "pids.limit of the container, or of one above it, is used up: `lmctfy stats` shows it.",
+    });
+  }
+  return failure;
+}
+
+function processOf(
+  context: Context,
+  name: string,
+  before: string,
+  started: Started,
+  options: RunOptions,
+): ContainerProcess {
+  const { registers } = started.outcome;
+  const value = (register: Register | undefined): number | undefined =>
+    register && Number(registers[register.index]);
+  const pid = value(started.pid)!;
+  const pidfd = value(started.pidfd);
+  const executorPid = context.executor.pid;
+  const pipes = started.pipes.map(value);
+  const stream = (index: number): ReturnType<typeof openPipe> | null => {
+    const fd = pipes[index];
+    return fd === undefined ? null : openPipe(executorPid, fd, index === 0 ? "write" : "read");
+  };
+  const [stdin, stdout, stderr] = [stream(0), stream(1), stream(2)];
+  closeInExecutor(context, pipes);
+
+  let aborted = false;
+  const exited = options.detached
+    ? Promise.reject(
+        new LmctfyError("UNIMPLEMENTED", "the end of a detached command is its monitor's to know", {
+          hint: "Container.lastExit() tells it afterwards.",
+        }),
+      )
+    : started.ended.then((end): ProcessResult => {
+        closeInExecutor(context, [pidfd]);
+        const oom = oomBetween(before, readOomCounters(context, name));
+        return describeEnd(end, { oom, aborted });
+      });
+  exited.catch(() => {}); // nobody has to look at it
+
+  const running = new RunningProcess({ context, pid, pidfd, stdin, stdout, stderr, exited });
+  const { signal } = options;
+  if (signal && !options.detached) {
+    const abort = (): void => {
+      aborted = true;
+      running.kill("SIGKILL").catch(() => {}); // fails only with the executor, which `exited` tells
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    const forget = (): void => signal.removeEventListener("abort", abort);
+    exited.then(forget, forget);
+  }
+  return running;
+}
+
+function closeInExecutor(context: Context, fds: readonly (number | undefined)[]): void {
+  const builder = new ProgramBuilder(context.arch);
+  const open = fds.filter(fd => fd !== undefined);
+  for (const fd of open) builder.syscall("close", [fd], { onError: "ignore" });
+  if (open.length > 0) context.executor.run(builder.build()).catch(() => {}); // when it died, they are closed
+}
+
+function checkArguments(name: string, argv: readonly string[], options: RunOptions): void {
+  const invalid = (what: string): never => {
+    throw new LmctfyError("INVALID_ARGUMENT", what, { path: name });
+  };
+  if (name === "/")
+    invalid("commands do not run in the container /: it is the machine; choose a subcontainer");
+  if (argv.length === 0 || argv[0] === "") invalid("no command given");
+  if (argv.some(word => typeof word !== "string" || word.includes("\0")))
+    invalid("a word of the command contains a NUL");
+  if (options.cwd !== undefined && (!options.cwd.startsWith("/") || options.cwd.includes("\0"))) {
+    invalid(`the working directory must be an absolute path: ${JSON.stringify(options.cwd)}`);
+  }
+  if (options.detached && threeOf(options.stdio ?? "ignore").includes("pipe")) {
+    invalid('a detached command outlives its caller and takes no pipes: choose "ignore" or "inherit"');
+  }
+}
+
+function threeOf(stdio: NonNullable<RunOptions["stdio"]>): readonly StdioTarget[] {
+  const three = typeof stdio === "string" ? [stdio, stdio, stdio] : stdio;
+  const known = ["pipe", "inherit", "ignore"];
+  if (three.length === 3 && three.every(target => known.includes(target))) return three;
+  throw new LmctfyError(
+    "INVALID_ARGUMENT",
+    `stdio is one or three of ${known.join(", ")}: ${JSON.stringify(stdio)}`,
+  );
+}
+
+function environment(env: Readonly<Record<string, string | undefined>>): string[] {
+  const entries = Object.entries(env).filter(([, value]) => value !== undefined);
+  for (const [key, value] of entries) {
+    if (key === "" || key.includes("=") || key.includes("\0") || value!.includes("\0")) {
+      throw new LmctfyError("INVALID_ARGUMENT", `not an environment variable: ${JSON.stringify(key)}`);
+    }
+  }
+  return entries.map(([key, value]) => `${key}=${value}`);
+}

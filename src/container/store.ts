@@ -1,0 +1,177 @@
+/** What is known about containers, as files. Synchronous: each call is a few microseconds. */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { errnoOf, fromSystemError, LmctfyError } from "../errors.ts";
+import {
+  type Places,
+  PROGRAM_FILE,
+  pendingDirectory,
+  pendingFile,
+  runtimeDirectory,
+  SPEC_FILE,
+  stateDirectory,
+} from "./places.ts";
+
+/** Others may pass through (to subtrees that are theirs) but not look around. */
+const DIRECTORY_MODE = 0o711;
+
+export function containerExists(places: Places, name: string): boolean {
+  return name === "/" || existsSync(join(stateDirectory(places, name), SPEC_FILE));
+}
+
+/** Throws NOT_FOUND for a container that does not exist. */
+export function requireContainer(places: Places, name: string): void {
+  if (containerExists(places, name)) return;
+  throw new LmctfyError("NOT_FOUND", `no container ${name}`, {
+    path: name,
+    hint: "`lmctfy list -r /` shows the containers there are.",
+  });
+}
+
+/** Names of the direct subcontainers, sorted. */
+export function subcontainers(places: Places, name: string): string[] {
+  const prefix = name === "/" ? "/" : `${name}/`;
+  return readDirectory(stateDirectory(places, name))
+    .filter(entry => !entry.startsWith("_"))
+    .map(entry => prefix + entry)
+    .filter(child => containerExists(places, child))
+    .sort();
+}
+
+/** All below, parents before their children, sorted. */
+export function subcontainersRecursive(places: Places, name: string): string[] {
+  return subcontainers(places, name).flatMap(child => [child, ...subcontainersRecursive(places, child)]);
+}
+
+/** The stored spec, JSON. */
+export function readSpecFile(places: Places, name: string): string {
+  try {
+    return readFileSync(join(stateDirectory(places, name), SPEC_FILE), "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") requireContainer(places, name);
+    throw fromSystemError(error, "read", join(stateDirectory(places, name), SPEC_FILE));
+  }
+}
+
+/** Makes the container exist: the last step of its creation. */
+export function writeSpecFile(places: Places, name: string, json: string): void {
+  writeWhole(join(stateDirectory(places, name), SPEC_FILE), json);
+}
+
+/** Makes the container not exist: the first step of its destruction. */
+export function removeSpecFile(places: Places, name: string): void {
+  removeFile(join(stateDirectory(places, name), SPEC_FILE));
+}
+
+export function programFile(places: Places, name: string): string {
+  return join(runtimeDirectory(places, name), PROGRAM_FILE);
+}
+
+export function writeProgram(places: Places, name: string, image: Uint8Array): void {
+  writeWhole(programFile(places, name), image);
+}
+
+export function makeStateDirectory(places: Places, name: string): void {
+  makeDirectory(stateDirectory(places, name));
+}
+
+export function makeRuntimeDirectory(places: Places, name: string): void {
+  makeDirectory(runtimeDirectory(places, name));
+}
+
+/** Removes what is the container's own in both places; directories of subcontainers stay. */
+export function removeDirectories(places: Places, name: string): void {
+  for (const directory of [runtimeDirectory(places, name), stateDirectory(places, name)]) {
+    for (const entry of readDirectory(directory)) {
+      if (entry.startsWith("_") || entry.startsWith(".")) removeFile(join(directory, entry));
+    }
+    try {
+      rmdirSync(directory);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTEMPTY")
+        throw fromSystemError(error, "rmdir", directory);
+    }
+  }
+}
+
+/** Notes that a container is being made or destroyed, so that the next command can undo it if we are killed. */
+export function markPending(places: Places, name: string): void {
+  try {
+    symlinkSync(name, pendingFile(places, name));
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return;
+    if (errnoOf(error) !== "ENOENT") throw fromSystemError(error, "symlink", pendingFile(places, name));
+    makeDirectory(pendingDirectory(places));
+    markPending(places, name);
+  }
+}
+
+export function clearPending(places: Places, name: string): void {
+  removeFile(pendingFile(places, name));
+}
+
+/** Names of containers that somebody began to make or destroy. */
+export function pendingNames(places: Places): string[] {
+  const names: string[] = [];
+  for (const entry of readDirectory(pendingDirectory(places))) {
+    try {
+      names.push(readlinkSync(join(pendingDirectory(places), entry)));
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT")
+        throw fromSystemError(error, "readlink", join(pendingDirectory(places), entry));
+    }
+  }
+  return names.sort();
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  } catch (error) {
+    const hint =
+      errnoOf(error) === "EACCES"
+        ? "lmctfy keeps its state there: run it as root, or choose a --root of your own."
+        : undefined;
+    throw fromSystemError(error, "mkdir", path, hint);
+  }
+}
+
+/** Written beside it and renamed: readers see the old or the new, never a part. */
+function writeWhole(path: string, content: string | Uint8Array): void {
+  const temporary = `${path}.new`;
+  try {
+    writeFileSync(temporary, content, { mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    removeFile(temporary);
+    throw fromSystemError(error, "write", path);
+  }
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw fromSystemError(error, "unlink", path);
+  }
+}
+
+function readDirectory(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw fromSystemError(error, "readdir", path);
+  }
+}
