@@ -1,0 +1,287 @@
+/**
+ * The table of commands. Parsing, help, usage errors, man pages and completions are made from it; what the commands
+ * do is in `commands/`, a file each.
+ */
+import type { Argument, Command } from "./model.ts";
+
+const container = (summary: string): Argument => ({ name: "NAME", completes: "container", summary });
+const ownContainer: Argument = {
+  name: "NAME",
+  optional: true,
+  completes: "container",
+  summary: "the container; by default the one that the caller is in, / for none",
+};
+const specArgument: Argument = {
+  name: "SPEC",
+  optional: true,
+  completes: "none",
+  summary: "what is wanted, in protocol buffer text format or JSON",
+};
+
+const NAMES =
+  "Names are paths: /web/worker is a container in /web. A name without a leading slash starts at the caller's own container.";
+const NOT_FOUND = { code: "5", when: "there is no such container" };
+
+export const COMMANDS: readonly Command[] = [
+  {
+    words: ["create"],
+    args: [{ ...container("the new container"), completes: "none" }, specArgument],
+    flags: ["config"],
+    summary: "make a container",
+    about: [
+      "Makes a container with the limits of a spec, and nothing running in it. The spec is given as an argument or with -c, not both. An empty one is fine: the container then only keeps its processes together.",
+      "The spec is what the original takes: the ContainerSpec message in protocol buffer text format, binary form or JSON; a file whose name ends in .yaml may be YAML. A section that is not served is refused, never ignored.",
+      NAMES,
+      "When a step fails, whatever was made before it is removed again.",
+    ],
+    json: '{"name": "/web"}',
+    examples: [
+      {
+        call: 'lmctfy create memory_only "memory:{limit:100000000}"',
+        does: "at most 100 MB of memory",
+      },
+      {
+        call: 'lmctfy create /build "cpu:{max_limit:500} memory:{limit:1000000000} pids:{limit:100}"',
+        does: "half a CPU, 1 GB and 100 processes",
+      },
+      { call: "lmctfy create -c web.yaml /web", does: "as the file says" },
+    ],
+    exits: [
+      { code: "3", when: "bad name or spec, no spec, or two of them" },
+      { code: "6", when: "there is such a container already" },
+      { code: "9", when: "the container that it would lie in is missing" },
+      { code: "12", when: "the spec asks for something that is not served here" },
+    ],
+  },
+  {
+    words: ["run"],
+    args: [
+      container("the container to run it in"),
+      {
+        name: "COMMAND",
+        rest: true,
+        completes: "command",
+        summary: "the command and its arguments; a single word with a space in it goes to /bin/sh -c",
+      },
+    ],
+    flags: ["no-wait", "user", "cwd", "env"],
+    summary: "run a command in a container",
+    about: [
+      "Runs a command in a container, with the caller's standard input, output and error, environment and directory, and exits as it does. Signals that ask lmctfy to end are passed on to it.",
+      "Everything after NAME belongs to the command, whatever it looks like; flags of lmctfy stand before NAME. A -- right after NAME is dropped.",
+      "With -n the command runs in a session of its own, its standard input, output and error are /dev/null, and its process id is printed.",
+      "When the kernel killed the command because the container ran out of memory, that is said on standard error.",
+    ],
+    json: 'with -n {"name": "/web", "pid": 4711}; else, as the last line of standard error, {"result": {"name": "/web", "reason": "exited", "exit_code": 0, "signal": null, "oom": false, "usage": {...}}}. "reason" is exited, signalled, oom or aborted',
+    examples: [
+      { call: 'lmctfy run memory_only "echo hello world"', does: "through the shell" },
+      { call: "lmctfy run -u nobody -w /tmp /build make -j4 all", does: "as it stands, as nobody in /tmp" },
+      { call: "lmctfy run -n /web httpd -f", does: "in the background; -f is httpd's" },
+    ],
+    exits: [
+      { code: "0-255", when: "what the command exits with" },
+      { code: "126", when: "the command cannot be executed" },
+      { code: "127", when: "the command is not there" },
+      { code: "128+N", when: "signal N killed the command; 137 is SIGKILL, also when memory ran out" },
+      NOT_FOUND,
+    ],
+  },
+  {
+    words: ["list", "containers"],
+    isDefault: true,
+    args: [ownContainer],
+    flags: ["recursive"],
+    summary: "list the containers in a container",
+    about: [
+      "Lists the containers that lie directly in a container, or with -r at any depth, sorted by name. The container itself is not listed.",
+    ],
+    json: '{"containers": [{"name": "/web"}]}',
+    examples: [
+      { call: "lmctfy list", does: "those beside the caller" },
+      { call: "lmctfy list -r -v /", does: "all of them, names only" },
+    ],
+    exits: [NOT_FOUND],
+  },
+  {
+    words: ["list", "pids"],
+    args: [ownContainer],
+    flags: ["recursive"],
+    summary: "list the processes in a container",
+    about: [
+      "Lists the ids of the processes in a container, ascending, or with -r also of those in the containers below it.",
+    ],
+    json: '{"pids": [4711, 4712]}',
+    examples: [{ call: "lmctfy list pids -r -v /web", does: "numbers only" }],
+    exits: [NOT_FOUND],
+  },
+  {
+    words: ["list", "tids"],
+    args: [ownContainer],
+    flags: ["recursive"],
+    summary: "list the threads in a container",
+    about: [
+      "Lists the ids of the threads in a container, ascending, or with -r also of those in the containers below it.",
+    ],
+    json: '{"tids": [4711, 4712]}',
+    examples: [{ call: "lmctfy list tids /web", does: "" }],
+    exits: [NOT_FOUND],
+  },
+  {
+    words: ["stats", "summary"],
+    isDefault: true,
+    args: [ownContainer],
+    flags: ["binary"],
+    summary: "show what a container uses",
+    about: [
+      "Prints the statistics of a container that are cheap to get, as the ContainerStats message in protocol buffer text format. Memory is in bytes, time in nanoseconds.",
+    ],
+    json: "the fields of ContainerStats; a number that JSON cannot hold exactly is a string of digits",
+    examples: [{ call: "lmctfy stats summary /web", does: "" }],
+    exits: [NOT_FOUND],
+  },
+  {
+    words: ["stats", "full"],
+    args: [ownContainer],
+    flags: ["binary"],
+    summary: "show everything known about what a container uses",
+    about: ["Like stats summary, with everything that the kernel tells."],
+    json: "as stats summary",
+    examples: [{ call: "lmctfy stats full --json /web", does: "" }],
+    exits: [NOT_FOUND],
+  },
+  {
+    words: ["spec"],
+    args: [ownContainer],
+    flags: ["binary"],
+    summary: "show the spec of a container",
+    about: [
+      "Prints the ContainerSpec that the container has, in protocol buffer text format. What it prints, create accepts.",
+    ],
+    json: "the fields of ContainerSpec; a number that JSON cannot hold exactly is a string of digits",
+    examples: [{ call: "lmctfy spec /web", does: "" }],
+    exits: [NOT_FOUND],
+  },
+  {
+    words: ["destroy"],
+    args: [container("the container")],
+    flags: ["force"],
+    summary: "remove a container",
+    about: [
+      "Removes a container. While there are containers or processes in it that is refused; with -f, the processes are killed and the containers in it are removed first.",
+    ],
+    json: '{"name": "/web"}',
+    examples: [{ call: "lmctfy destroy -f /web", does: "with all that is in it" }],
+    exits: [NOT_FOUND, { code: "9", when: "there is something in it, and no -f" }],
+  },
+  {
+    words: ["killall"],
+    args: [container("the container")],
+    flags: [],
+    summary: "kill the processes in a container",
+    about: [
+      "Sends SIGKILL to every process in a container, not to those in the containers below it, and waits until they are gone.",
+    ],
+    json: '{"name": "/web"}',
+    examples: [{ call: "lmctfy killall /web", does: "" }],
+    exits: [NOT_FOUND, { code: "9", when: "a process did not die" }],
+  },
+  {
+    words: ["detect"],
+    args: [
+      {
+        name: "PID",
+        optional: true,
+        completes: "pid",
+        summary: "id of a process or thread; by default that of the caller",
+      },
+    ],
+    flags: [],
+    summary: "tell which container a process is in",
+    about: ["Prints the name of the container that a process is in, / when it is in none."],
+    json: '{"name": "/web"}',
+    examples: [{ call: "lmctfy detect 4711", does: "" }],
+    exits: [
+      { code: "3", when: "PID is not a number" },
+      { code: "5", when: "there is no such process" },
+    ],
+  },
+  {
+    words: ["plan"],
+    args: [container("the container")],
+    flags: [],
+    summary: "show the system calls that make and enter a container",
+    about: [
+      "Prints what create did, and then, step by step, the compiled program that run executes: the system calls as strace would print them, grouped by what they are for.",
+    ],
+    json: '{"name": "/web", "create": ["..."], "run": [{"step": 1, "label": "...", "stage": "...", "on_error": "fail"}]}; "on_error" is fail, ignore or jump, and a jump has a "target", one past the last step for the end',
+    examples: [{ call: "lmctfy plan /web", does: "" }],
+    exits: [NOT_FOUND],
+  },
+  {
+    words: ["init"],
+    args: [specArgument],
+    flags: ["config"],
+    summary: "prepare the machine",
+    about: [
+      "Prepares the machine for containers: directories and the cgroup subtree. The other commands do the same when it has not been done; after a reboot, too. An InitSpec may be given as an argument or with -c.",
+    ],
+    json: "{}",
+    examples: [{ call: "lmctfy init", does: "" }],
+    exits: [{ code: "12", when: "the machine lacks what is needed" }],
+  },
+  {
+    words: ["gc"],
+    args: [],
+    flags: [],
+    summary: "remove what killed commands left behind",
+    about: [
+      "Finishes or undoes what commands began that were killed on their way, and prints the names of the containers concerned. Every command does that for the container it works on, so this is hardly ever needed.",
+    ],
+    json: '{"containers": [{"name": "/web"}]}',
+    examples: [{ call: "lmctfy gc", does: "" }],
+    exits: [],
+  },
+  {
+    words: ["features"],
+    args: [],
+    flags: [],
+    summary: "tell what this machine can do",
+    about: [
+      "Tells what the kernel offers: version, cgroup layout and controllers, namespaces, system calls and security modules.",
+    ],
+    json: "the same, as an object",
+    examples: [{ call: "lmctfy features --json", does: "" }],
+    exits: [],
+  },
+  {
+    words: ["version"],
+    args: [],
+    flags: [],
+    summary: "print the version",
+    about: ["Prints the version of lmctfy."],
+    json: '{"version": "0.1.0", "program_format": 1, "arch": "x86_64", "runtime": {"name": "bun", "version": "..."}}',
+    examples: [{ call: "lmctfy version", does: "" }],
+    exits: [],
+  },
+  {
+    words: ["help"],
+    args: [
+      {
+        name: "COMMAND",
+        optional: true,
+        rest: true,
+        completes: "topic",
+        summary: "one or two words: run, list pids",
+      },
+    ],
+    flags: [],
+    summary: "explain a command, or list all",
+    about: ["Explains a command, or lists all of them."],
+    json: "the table of commands and flags",
+    examples: [{ call: "lmctfy help run", does: "" }],
+    exits: [{ code: "5", when: "there is no such command" }],
+  },
+];
+
+/** Commands of the original that are not served yet. */
+export const NOT_SERVED: readonly string[] = ["enter", "notify", "pause", "resume", "update"];
