@@ -39,7 +39,11 @@ export async function formatMessage<M extends Message>(
       return formatText(type, value);
     case "json":
       return formatJson(type, value);
+    case "yaml":
+      return (await import("./yaml.ts")).formatYaml(type, value);
+    case "binary":
+      return (await import("./binary.ts")).formatBinary(type, value);
     default:
-      throw new Error("todo");
+      return format satisfies never;
   }
 }

@@ -1,5 +1,5 @@
 /** What one can wait for. */
-import { message, optional, type Resolved } from "../descriptor.ts";
+import { type Input, message, optional, type Resolved } from "../descriptor.ts";
 
 export const Oom = message("EventSpec.Oom", "The container has run out of memory.", {});
 export interface Oom extends Resolved<typeof Oom> {}
@@ -22,3 +22,4 @@ export const EventSpec = message("EventSpec", "An event to wait for: exactly one
   container_empty: optional(3, ContainerEmpty, "The last task has left the container."),
 });
 export interface EventSpec extends Resolved<typeof EventSpec> {}
+export interface EventSpecInput extends Input<typeof EventSpec> {}

@@ -1,5 +1,13 @@
 /** What `lmctfy init` takes: where the control groups are mounted. And the description of a machine. */
-import { type EnumName, enumeration, message, optional, type Resolved, repeated } from "../descriptor.ts";
+import {
+  type EnumName,
+  enumeration,
+  type Input,
+  message,
+  optional,
+  type Resolved,
+  repeated,
+} from "../descriptor.ts";
 
 export const CgroupHierarchy = enumeration("CgroupHierarchy", "A controller of cgroup version 1.", {
   CGROUP_UNKNOWN: [0, "Not a controller."],
@@ -44,6 +52,7 @@ export const InitSpec = message("InitSpec", "How the machine is prepared for con
   blockio: optional(8, BlockIoInitSpec, "Block devices."),
 });
 export interface InitSpec extends Resolved<typeof InitSpec> {}
+export interface InitSpecInput extends Input<typeof InitSpec> {}
 
 export const CgroupVirtualRoot = message(
   "MachineSpec.VirtualRoot.CgroupVirtualRoot",

@@ -1,5 +1,5 @@
 /** How a command is run in a container. */
-import { type EnumName, enumeration, message, optional, type Resolved } from "../descriptor.ts";
+import { type EnumName, enumeration, type Input, message, optional, type Resolved } from "../descriptor.ts";
 
 export const FdPolicy = enumeration("RunSpec.FdPolicy", "What happens to the caller's open files.", {
   UNKNOWN: [0, "Not a policy."],
@@ -21,3 +21,4 @@ export const RunSpec = message("RunSpec", "How a command is run in a container."
   }),
 });
 export interface RunSpec extends Resolved<typeof RunSpec> {}
+export interface RunSpecInput extends Input<typeof RunSpec> {}
