@@ -30,6 +30,11 @@ export class Context {
     return this.#cgroups;
   }
 
+  /** They are looked at again: something was mounted. */
+  forgetCgroups(): void {
+    this.#cgroups = undefined;
+  }
+
   /** Ends the executor and removes the subtree's root where nothing is left below it. */
   close(): void {
     this.executor.close();

@@ -1,10 +1,10 @@
 /** The entrance to the library: one installation of lmctfy on this machine. */
 import { detectFeatures, type Features } from "../kernel/features.ts";
-import { type ContainerSpec, type ContainerSpecInput, specFromObject } from "../spec/index.ts";
+import { type ContainerSpec, type ContainerSpecInput, type InitSpec, specFromObject } from "../spec/index.ts";
 import { Container } from "./container.ts";
 import { Context } from "./context.ts";
 import { createContainer } from "./create.ts";
-import { type InitSpecInput, initialise } from "./init.ts";
+import { initialise } from "./init.ts";
 import { resolveName } from "./names.ts";
 import { explainKill } from "./oom.ts";
 import { probeSyscalls } from "./probe.ts";
@@ -42,7 +42,7 @@ export class Lmctfy implements Disposable {
   }
 
   /** Prepares the machine: mounts the hierarchies that the spec asks for and makes the cgroup subtree. Idempotent. */
-  async init(spec: InitSpecInput = {}): Promise<void> {
+  async init(spec: InitSpec = {}): Promise<void> {
     await recover(this.#context);
     await initialise(this.#context, spec);
   }

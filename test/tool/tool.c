@@ -1,0 +1,200 @@
+/*
+ * The universal fixture: one static program with many small commands, for tests to run inside containers.
+ * `tool NAME [ARG…]`; exits 2 for a wrong call.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static long number(char **argv, int i, long otherwise) { return argv[i] ? atol(argv[i]) : otherwise; }
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* memhog BYTES [SECONDS]: uses so much memory, page by page, then holds it. */
+static int memhog(char **argv)
+{
+	long size = number(argv, 0, 0);
+	char *p = mmap(0, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return 1;
+	for (long i = 0; i < size; i += 4096)
+		p[i] = 1;
+	printf("used %ld\n", size);
+	fflush(stdout);
+	sleep((unsigned)number(argv, 1, 0));
+	return 0;
+}
+
+/* spin SECONDS: burns one CPU for so long by the clock, then prints the CPU time it got, in milliseconds. */
+static int spin(char **argv)
+{
+	double end = now() + atof(argv[0] ? argv[0] : "1");
+	struct timespec t;
+
+	while (now() < end)
+		;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	printf("%ld\n", t.tv_sec * 1000 + t.tv_nsec / 1000000);
+	return 0;
+}
+
+/* forks N: starts up to N sleeping children, prints how many it got and the errno of the first refusal. */
+static int forks(char **argv)
+{
+	long want = number(argv, 0, 10), got = 0;
+	int error = 0;
+
+	for (; got < want; got++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			pause();
+			_exit(0);
+		}
+		if (pid < 0) {
+			error = errno;
+			break;
+		}
+	}
+	printf("%ld %s\n", got, error ? strerrorname_np(error) : "-");
+	fflush(stdout);
+	if (argv[0] && argv[1])
+		pause();
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	return 0;
+}
+
+/* forkbomb: forks for ever; every process does. */
+static int forkbomb(char **argv)
+{
+	(void)argv;
+	for (;;)
+		if (fork() < 0)
+			usleep(100);
+	return 0;
+}
+
+/* fds: the open descriptors, one line each. */
+static int fds(char **argv)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *e;
+
+	(void)argv;
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.' && atoi(e->d_name) != dirfd(d)) {
+			char path[300], to[256] = "";
+
+			snprintf(path, sizeof(path), "/proc/self/fd/%s", e->d_name);
+			if (readlink(path, to, sizeof(to) - 1) < 0)
+				to[0] = 0;
+			printf("%s %s\n", e->d_name, to);
+		}
+	return 0;
+}
+
+/* status KEY…: lines of /proc/self/status. */
+static int status(char **argv)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f))
+		for (char **key = argv; *key; key++)
+			if (!strncmp(line, *key, strlen(*key)) && line[strlen(*key)] == ':')
+				fputs(line, stdout);
+	return 0;
+}
+
+static int end(char **argv) { return (int)number(argv, 0, 0); }
+
+/* die SIGNAL: by a signal of its own. */
+static int die(char **argv)
+{
+	signal((int)number(argv, 0, SIGTERM), SIG_DFL);
+	kill(getpid(), (int)number(argv, 0, SIGTERM));
+	pause();
+	return 1;
+}
+
+static volatile sig_atomic_t caught;
+
+static void catch(int s) { caught = s; }
+
+/* trap SIGNAL: says "ready", waits for the signal and says "got SIGNAL". */
+static int trap(char **argv)
+{
+	int s = (int)number(argv, 0, SIGTERM);
+	sigset_t none;
+
+	sigemptyset(&none);
+	signal(s, catch);
+	puts("ready");
+	fflush(stdout);
+	while (!caught)
+		usleep(1000);
+	printf("got %d\n", caught);
+	return 0;
+}
+
+/* orphan SECONDS: leaves a sleeping grandchild behind and ends. */
+static int orphan(char **argv)
+{
+	if (fork() == 0) {
+		setsid();
+		close(0);
+		close(1);
+		close(2);
+		sleep((unsigned)number(argv, 0, 1000));
+		_exit(0);
+	}
+	return 0;
+}
+
+/* write BYTES: so many bytes to standard output. */
+static int flood(char **argv)
+{
+	static char block[65536];
+
+	memset(block, 'x', sizeof(block));
+	for (long left = number(argv, 0, 0); left > 0;) {
+		ssize_t n = write(1, block, left < (long)sizeof(block) ? (size_t)left : sizeof(block));
+
+		if (n < 0)
+			return 1;
+		left -= n;
+	}
+	return 0;
+}
+
+static const struct { const char *name; int (*run)(char **); } tools[] = {
+	{ "memhog", memhog }, { "spin", spin }, { "forks", forks }, { "forkbomb", forkbomb }, { "fds", fds },
+	{ "status", status }, { "exit", end }, { "die", die }, { "trap", trap }, { "orphan", orphan }, { "flood", flood },
+};
+
+int main(int argc, char **argv)
+{
+	for (unsigned i = 0; argc > 1 && i < sizeof(tools) / sizeof(*tools); i++)
+		if (!strcmp(argv[1], tools[i].name))
+			return tools[i].run(argv + 2);
+	fprintf(stderr, "tool: no such command\n");
+	return 2;
+}
