@@ -76,6 +76,8 @@ export interface Cgroups {
   version(controller: Controller): 1 | 2 | undefined;
   /** The path of a control file of a container; undefined when no hierarchy carries the controller. */
   controllerFile(name: string, controller: Controller, file: string): string | undefined;
+  /** The path of a file that a version 2 hierarchy has with or without controllers, such as `cpu.pressure`. */
+  unifiedFile(name: string, file: string): string | undefined;
 }
 
 export function openCgroups(options: CgroupOptions = {}): Cgroups {
@@ -161,6 +163,7 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
       const tree = treeOf(controller);
       return tree && `${tree.directory(name)}/${file}`;
     },
+    unifiedFile: (name, file) => unified && `${unified.directory(name)}/${file}`,
   };
 }
 

@@ -1,0 +1,65 @@
+/** Statistics of CPU time. */
+import type { Cgroups } from "../cgroup/driver.ts";
+import type { CpuStats, CpuUsage, ThrottlingData } from "../spec/index.ts";
+import { defined, parseFields, readNumber, readPressure, readText } from "./numbers.ts";
+import type { StatsLevel } from "./resource.ts";
+
+/** The kernel counts in ticks of a hundredth of a second for programs, whatever its own clock. */
+const TICK = 10_000_000n;
+
+export function cpuStats(cgroups: Cgroups, name: string, level: StatsLevel): CpuStats | undefined {
+  const full = level === "full";
+  const stats = cgroups.version("cpu") === 2 ? stats2(cgroups, name, full) : stats1(cgroups, name, full);
+  return (
+    stats &&
+    defined<CpuStats>({ ...stats, pressure: full ? readPressure(cgroups, name, "cpu.pressure") : undefined })
+  );
+}
+
+/** One file holds it all, in microseconds. */
+function stats2(cgroups: Cgroups, name: string, full: boolean): CpuStats {
+  const fields = parseFields(readText(cgroups, name, "cpu", "cpu.stat"));
+  const nanoseconds = (field: string) => scaled(fields.get(field), 1000n);
+  return defined<CpuStats>({
+    usage: defined<CpuUsage>({
+      total: nanoseconds("usage_usec"),
+      user: nanoseconds("user_usec"),
+      system: nanoseconds("system_usec"),
+    }),
+    throttling_data: full ? throttling(fields, nanoseconds("throttled_usec")) : undefined,
+  });
+}
+
+function stats1(cgroups: Cgroups, name: string, full: boolean): CpuStats | undefined {
+  const total = readNumber(cgroups, name, "cpuacct", "cpuacct.usage");
+  if (total === undefined) return undefined;
+  const ticks = parseFields(readText(cgroups, name, "cpuacct", "cpuacct.stat"));
+  const perCpu = full ? readText(cgroups, name, "cpuacct", "cpuacct.usage_percpu") : undefined;
+  const fields = full ? parseFields(readText(cgroups, name, "cpu", "cpu.stat")) : new Map<string, bigint>();
+  return defined<CpuStats>({
+    usage: defined<CpuUsage>({
+      total,
+      per_cpu: perCpu?.trim().split(" ").map(BigInt),
+      user: scaled(ticks.get("user"), TICK),
+      system: scaled(ticks.get("system"), TICK),
+    }),
+    throttling_data: throttling(fields, fields.get("throttled_time")),
+  });
+}
+
+function throttling(
+  fields: Map<string, bigint>,
+  throttledTime: bigint | undefined,
+): ThrottlingData | undefined {
+  const periods = fields.get("nr_periods");
+  if (periods === undefined) return undefined;
+  return defined<ThrottlingData>({
+    periods,
+    throttled_periods: fields.get("nr_throttled"),
+    throttled_time: throttledTime,
+  });
+}
+
+function scaled(value: bigint | undefined, factor: bigint): bigint | undefined {
+  return value === undefined ? undefined : value * factor;
+}

@@ -1,0 +1,76 @@
+/** What each resource does: its part of the spec, its checks, what it writes, its statistics. */
+import type { Cgroups } from "../cgroup/driver.ts";
+import type { Controller } from "../cgroup/layout.ts";
+import type { HostStep, WriteStep } from "../cgroup/steps.ts";
+import { LmctfyError } from "../errors.ts";
+import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
+
+/** The sections that are resources of their own, in spec and statistics. */
+export type Section = keyof ContainerSpec & keyof ContainerStats;
+
+/** `summary` is what one watches, `full` is all that the kernel tells. */
+export type StatsLevel = "summary" | "full";
+
+/** What a spec is checked against. */
+export interface CheckContext {
+  cgroups: Cgroups;
+  /** The container that the spec is for; it need not exist yet. */
+  name: string;
+  /** Where the facts about this process are. @default "/proc/self" */
+  proc?: string;
+}
+
+export interface Resource<S extends Section> {
+  readonly section: S;
+  /** The fields that have an effect; others are refused. */
+  readonly served: readonly (keyof NonNullable<ContainerSpec[S]> & string)[];
+  /** Throws when the section makes no sense, or cannot be had on this machine; changes nothing. */
+  check(spec: NonNullable<ContainerSpec[S]>, context: CheckContext): void;
+  /** What a container that was just made needs written to become what the section says. */
+  settings(spec: NonNullable<ContainerSpec[S]>, cgroups: Cgroups, name: string): HostStep[];
+  /** Undefined where the machine does not account for the resource. */
+  stats(cgroups: Cgroups, name: string, level: StatsLevel): ContainerStats[S] | undefined;
+}
+
+/** The largest int64, and what is as good as no limit from there on. */
+export const INT64_MAX = (1n << 63n) - 1n;
+
+/** Refuses a value outside of its range, with the range in the message. */
+export function checkRange(field: string, value: bigint, low: bigint, high: bigint, about: string): void {
+  if (value >= low && value <= high) return;
+  throw invalid(`${field} ${value} is out of range: ${low} to ${high} ${about}`.trimEnd());
+}
+
+export function invalid(message: string, hint?: string): LmctfyError {
+  return new LmctfyError("INVALID_ARGUMENT", message, hint === undefined ? {} : { hint });
+}
+
+/** Refuses a field whose controller this machine does not have. */
+export function needController(field: string, controller: Controller, cgroups: Cgroups): void {
+  if (cgroups.version(controller) !== undefined) return;
+  const off = cgroups.layout.disabled.includes(controller);
+  throw new LmctfyError(
+    "FAILED_PRECONDITION",
+    `${field} needs the ${controller} controller, and no cgroup hierarchy here carries it`,
+    {
+      hint: off
+        ? `The kernel was started with it switched off: remove cgroup_disable=${controller} from its command line.`
+        : "`lmctfy features` shows the hierarchies and what they carry.",
+    },
+  );
+}
+
+/** A write to a control file, made where the controller is present. */
+export function setting(
+  cgroups: Cgroups,
+  name: string,
+  controller: Controller,
+  file: string,
+  value: bigint | number | string,
+  field: string,
+  more: Partial<Pick<WriteStep, "optional" | "hints">> = {},
+): HostStep {
+  const path = cgroups.controllerFile(name, controller, file);
+  if (path === undefined) throw new LmctfyError("INTERNAL", `${field}: no ${controller} controller`);
+  return { op: "write", path, value: String(value), stage: `setting ${field}`, ...more };
+}
