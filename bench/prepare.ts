@@ -1,0 +1,33 @@
+/** Builds the native helpers, and the root filesystem that all contenders share. */
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync } from "node:fs";
+import { BUILD, SOURCES } from "./paths.ts";
+
+export interface Prepared {
+  timer: string;
+  floor: string;
+  /** Does nothing, and does it statically. */
+  trueCommand: string;
+  /** Holds bin/true and empty directories to mount on. */
+  rootfs: string;
+}
+
+const FREESTANDING = ["-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie"];
+
+export function prepare(): Prepared {
+  mkdirSync(BUILD, { recursive: true });
+  const compile = (name: string, flags: string[]): string => {
+    const output = `${BUILD}/${name}`;
+    execFileSync("gcc", ["-O2", "-static", "-s", ...flags, "-o", output, `${SOURCES}/${name}.c`]);
+    return output;
+  };
+  const timer = compile("timer", []);
+  const floor = compile("floor", FREESTANDING);
+  const trueCommand = compile("true", FREESTANDING);
+  const rootfs = `${BUILD}/rootfs`;
+  for (const directory of ["bin", "dev", "proc", "sys"]) {
+    mkdirSync(`${rootfs}/${directory}`, { recursive: true });
+  }
+  copyFileSync(trueCommand, `${rootfs}/bin/true`);
+  return { timer, floor, trueCommand, rootfs };
+}
