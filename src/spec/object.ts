@@ -16,7 +16,7 @@ export function objectTree(input: unknown, name = "spec"): { tree: MessageNode; 
 
   const read = (value: unknown, path: string, depth: number): Node => {
     if (++nodes > MAX_NODES) throw refuse(name, "too many values, expected a spec");
-    if (depth > MAX_DEPTH) throw refuse(path, `nested too deeply, expected at most ${MAX_DEPTH} levels`);
+    if (depth > MAX_DEPTH) throw refuse(name, `nested too deeply, expected at most ${MAX_DEPTH} levels`);
     switch (typeof value) {
       case "string":
         return { kind: "string", at: 0, value };

@@ -113,7 +113,7 @@ function integerOf(spot: Spot): bigint {
 /** Whoever writes `100M` learns what to write. */
 function suffixHint(node: ScalarNode): string | undefined {
   if (node.kind !== "string" && node.kind !== "word") return undefined;
-  const parts = /^(\d{1,15})\s*([kKMGT])(?:i?[bB])?$/.exec(node.value);
+  const parts = /^(\d{1,15})\s*([kKMGT])i?[bB]?$/.exec(node.value);
   if (parts === null) return undefined;
   const factor = 1024n ** BigInt("KMGT".indexOf(parts[2]!.toUpperCase()) + 1);
   return `numbers have no suffix: ${node.value} is ${BigInt(parts[1]!) * factor}`;

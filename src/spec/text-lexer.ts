@@ -27,27 +27,31 @@ const DECIMAL = /^(?:0|[1-9][0-9]*)$/;
 const OCTAL = /^0[0-7]+$/;
 const HEX = /^0[xX][0-9a-fA-F]+$/;
 const FLOAT =
-  /^(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|(?:0|[1-9][0-9]*)(?=[fF]$))[fF]?$/;
+  /^(?:(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?:0|[1-9][0-9]*)(?:[eE][+-]?[0-9]+|(?=[fF]$)))[fF]?$/;
 
 /** Larger numbers fit no type, and arithmetic with millions of digits is slow. */
 const MAX_DIGITS = 400;
 
-/** Reads tokens one by one; `peek` is the next one. */
+/** Reads tokens one by one; `peek` is the next one, read no sooner than it is asked for. */
 export class Lexer {
   readonly source: TextSource;
-  peek: Token;
   #position = 0;
+  #peeked: Token | undefined;
 
   constructor(source: TextSource) {
     this.source = source;
     if (source.text.startsWith("\ufeff")) this.#position = 1;
-    this.peek = this.#read();
+  }
+
+  get peek(): Token {
+    this.#peeked ??= this.#read();
+    return this.#peeked;
   }
 
   /** Takes the next token. */
   next(): Token {
     const token = this.peek;
-    this.peek = this.#read();
+    this.#peeked = undefined;
     return token;
   }
 

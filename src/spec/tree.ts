@@ -85,20 +85,12 @@ export function specError(
 }
 
 /** Refuses input that is too large before any work is done on it. */
-export function checkSize(name: string, input: string | Uint8Array): void {
-  const size = typeof input === "string" ? utf8Length(input) : input.length;
-  if (size <= MAX_BYTES) return;
-  throw new LmctfyError(
-    "INVALID_ARGUMENT",
-    `${size} bytes are too many, expected at most ${MAX_BYTES} (1 MiB)`,
-    {
-      place: name,
-    },
-  );
-}
-
-function utf8Length(text: string): number {
-  return text.length > MAX_BYTES ? text.length : Buffer.byteLength(text);
+export function checkSize(name: string, input: string | Uint8Array, limit = MAX_BYTES): void {
+  const size = typeof input === "string" ? Buffer.byteLength(input) : input.length;
+  if (size <= limit) return;
+  throw new LmctfyError("INVALID_ARGUMENT", `the input has ${size} bytes, expected at most ${limit}`, {
+    place: name,
+  });
 }
 
 /** A piece of input as an error message shows it: in quotes, and cut when it is long. */

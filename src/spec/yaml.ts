@@ -27,12 +27,15 @@ import {
   TextSource,
 } from "./tree.ts";
 
+/** The library takes up to 5 seconds for 1 MiB, too long for a daemon to stand still. */
+const MAX_YAML_BYTES = 1 << 18;
+
 /** How many values aliases may stand for, all together: enough for people, too few for a bomb. */
 const MAX_ALIASED = 10_000;
 
 /** Parses YAML 1.2: one document, a mapping. */
 export function parseYamlTree(text: string, name = "spec"): { tree: MessageNode; source: TextSource } {
-  checkSize(name, text);
+  checkSize(name, text, MAX_YAML_BYTES);
   const source = new TextSource("yaml", name, text);
   const document = compose(source);
   const { contents } = document;
