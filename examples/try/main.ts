@@ -21,7 +21,7 @@ const NAME = "lmctfy-try";
 const SPEC = "cpu:{max_limit:500} memory:{limit:100000000}";
 const CPU_LIMIT = 0.5;
 const MEMORY_LIMIT = 100_000_000;
-const MATERIAL = 300_000_000;
+const MATERIAL = 400_000_000;
 const PLACES = ["/run/lmctfy", "/var/lib/lmctfy"];
 
 /** Takes memory, ten megabytes at a time, and says how far it got. */
@@ -102,7 +102,8 @@ async function compress(container: Container, scratch: string): Promise<void> {
   claim(code === 0, `${megabytes(material.bytes)} became ${megabytes(statSync(archive).size)}`);
   tell(`${seconds.toFixed(1)} s on the clock, ${used.toFixed(1)} s of CPU time`);
   claimHalf(used / seconds);
-  const peak = Number((await container.stats()).memory?.max_usage ?? 0);
+  // Kernels before 5.19 keep no record of the most that was used.
+  const peak = Number((await container.stats()).memory?.max_usage ?? last.stats.memory?.usage ?? 0);
   claim(
     peak > 0 && peak <= MEMORY_LIMIT,
     `never more than ${megabytes(peak)} of memory, page cache included`,
@@ -121,13 +122,14 @@ function usageLine(second: number, now: Moment, last: Moment): string {
     `${String(second).padStart(5)} s`,
     `CPU ${percent(share).padStart(5)}`,
     `memory ${megabytes(now.stats.memory?.usage ?? 0).padStart(6)}`,
-    `kept waiting in ${throttled} periods`,
+    `kept waiting in ${throttled} of ${periodsOf(now.stats) - periodsOf(last.stats)} periods`,
   ].join("   ");
 }
 
 const cpuOf = (stats: ContainerStats): number => Number(stats.cpu?.usage?.total ?? 0) / 1e9;
 const throttledOf = (stats: ContainerStats): number =>
   Number(stats.cpu?.throttling_data?.throttled_periods ?? 0);
+const periodsOf = (stats: ContainerStats): number => Number(stats.cpu?.throttling_data?.periods ?? 0);
 const cpuSeconds = async (container: Container): Promise<number> => cpuOf(await container.stats());
 
 /** A busy machine may give less than the limit; the limit is what must not be passed. */
