@@ -97,21 +97,47 @@ export function repeated<const T extends FieldType>(
 
 /** Declares a message. A name with a dot (`MemorySpec.Dirty`) is nested in the .proto. */
 export function message<const D extends Drafts>(name: string, doc: string, fields: D): Message<D> {
-  const list: Field[] = [];
-  for (const [fieldName, draft] of Object.entries(fields)) {
-    list.push({ ...draft, name: fieldName, jsonName: lowerCamelCase(fieldName) });
+  return new MessageTable(name, doc, fields);
+}
+
+/** Makes its indexes when they are first asked for: most commands need few of the messages. */
+class MessageTable<D extends Drafts> implements Message<D> {
+  readonly kind = "message";
+  readonly name: string;
+  readonly doc: string;
+  readonly fields: D;
+  #list: readonly Field[] | undefined;
+  #byName: ReadonlyMap<string, Field> | undefined;
+  #byJsonName: ReadonlyMap<string, Field> | undefined;
+  #byNumber: ReadonlyMap<number, Field> | undefined;
+
+  constructor(name: string, doc: string, fields: D) {
+    this.name = name;
+    this.doc = doc;
+    this.fields = fields;
   }
-  list.sort((a, b) => a.number - b.number);
-  return {
-    kind: "message",
-    name,
-    doc,
-    fields,
-    list,
-    byName: new Map(list.map(field => [field.name, field])),
-    byJsonName: new Map(list.map(field => [field.jsonName, field])),
-    byNumber: new Map(list.map(field => [field.number, field])),
-  };
+
+  get list(): readonly Field[] {
+    this.#list ??= Object.entries(this.fields)
+      .map(([name, draft]) => ({ ...draft, name, jsonName: lowerCamelCase(name) }))
+      .sort((a, b) => a.number - b.number);
+    return this.#list;
+  }
+
+  get byName(): ReadonlyMap<string, Field> {
+    this.#byName ??= new Map(this.list.map(field => [field.name, field]));
+    return this.#byName;
+  }
+
+  get byJsonName(): ReadonlyMap<string, Field> {
+    this.#byJsonName ??= new Map(this.list.map(field => [field.jsonName, field]));
+    return this.#byJsonName;
+  }
+
+  get byNumber(): ReadonlyMap<number, Field> {
+    this.#byNumber ??= new Map(this.list.map(field => [field.number, field]));
+    return this.#byNumber;
+  }
 }
 
 /** Declares an enum: `{ NAME: [number, "documentation"] }`. */
