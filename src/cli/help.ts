@@ -39,7 +39,7 @@ const heading = (coloured: boolean, text: string): string =>
 /** What there is. */
 export function overview(coloured: boolean): string {
   return [
-    `Usage: lmctfy [FLAG...] COMMAND [ARGUMENT...]\n\nLet me contain that for you: ${wrap(`${PURPOSE}.`, 0)}\n\n`,
+    `Usage: lmctfy [FLAG...] COMMAND [ARGUMENT...]\n\n${PURPOSE}\n\n`,
     heading(coloured, "Commands"),
     terms(pages().map(page => [page.word, page.summary])),
     `\n${heading(coloured, "Flags of every command")}`,
@@ -70,9 +70,7 @@ export function explain(page: Page, coloured: boolean): string {
       .map(f => (f.short === undefined ? `--${f.name}${f.value ? ` ${f.value}` : ""}` : `-${f.short}`))
       .join(" ")}\n`,
   );
-  const examples = page.examples.map(
-    ({ call, does }) => `    ${call}${does && `\n        ${wrap(does, 8)}`}\n`,
-  );
+  const examples = page.examples.map(({ call, does }) => `    ${call}\n        ${wrap(does, 8)}\n`);
   section("Examples", examples.join(""));
   if (page.exits.length > 0) section("Exit status", terms(page.exits.map(({ code, when }) => [code, when])));
   return parts.join("");

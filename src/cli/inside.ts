@@ -1,10 +1,63 @@
 /** Entry points that are not for people: the build's, and those of the C front. */
 import { LmctfyError } from "../errors.ts";
-import { report } from "./output.ts";
+import { dispatch } from "./dispatch.ts";
+import { remark, report } from "./output.ts";
+import { parse } from "./parse.ts";
 
-export async function inside(
-  what: "--generate" | "--hot-run" | "--killed",
-  words: readonly string[],
-): Promise<number> {
-  return report(new LmctfyError("UNIMPLEMENTED", `${what} ${words.join(" ")}`), "auto");
+export async function inside(what: string, words: readonly string[]): Promise<number> {
+  try {
+    switch (what) {
+      case "--generate":
+        return await generate(words);
+      case "--hot-run":
+        return await hotRun(words);
+      default:
+        return await killed(words);
+    }
+  } catch (error) {
+    return report(error, "auto");
+  }
+}
+
+/** `--generate man DIR`, `--generate completions DIR` */
+async function generate([what, directory, ...others]: readonly string[]): Promise<number> {
+  if (directory === undefined || others.length > 0 || (what !== "man" && what !== "completions")) {
+    throw new LmctfyError("INVALID_ARGUMENT", "usage: lmctfy --generate man|completions DIR");
+  }
+  const { generateInto } = await import("./generate/index.ts");
+  generateInto(what, directory);
+  return 0;
+}
+
+/**
+ * `--hot-run REASON run …`: the front could not do this run. The library can, after making again what is missing;
+ * what it cannot do it says itself, in more words than the front has, so that the reason is not needed.
+ */
+async function hotRun([reason, ...words]: readonly string[]): Promise<number> {
+  if (!/^(missing|stale|refused|failed:\d+:\d+)$/.test(reason ?? "")) {
+    throw new LmctfyError(
+      "INVALID_ARGUMENT",
+      `no such reason for --hot-run: ${JSON.stringify(reason ?? "")}`,
+    );
+  }
+  return dispatch(parse(words));
+}
+
+/**
+ * `--killed NAME STATUS BEFORE`: the command of a run was ended by SIGKILL. Says so when the kernel did it for lack
+ * of memory; BEFORE holds the counters from before the start.
+ */
+async function killed([name, status, before]: readonly string[]): Promise<number> {
+  const exitCode = 128 + (Number(status) & 0x7f || 9);
+  if (name === undefined) return exitCode;
+  try {
+    const { withLmctfy } = await import("./library.ts");
+    const why = await withLmctfy({ style: "auto" }, async lmctfy =>
+      lmctfy.explainKill(lmctfy.resolve(name), before ?? ""),
+    );
+    if (why !== undefined) remark(`lmctfy: ${why}\n`);
+  } catch {
+    // The container may be gone by now. What counts is how the command ended.
+  }
+  return exitCode;
 }

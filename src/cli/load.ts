@@ -3,7 +3,20 @@ import type { CommandFunction } from "./model.ts";
 
 type Loader = () => Promise<CommandFunction>;
 
+/** By the first word of the command. */
 export const LOADERS: Readonly<Record<string, Loader>> = {
+  create: async () => (await import("./commands/create.ts")).create,
+  destroy: async () => (await import("./commands/destroy.ts")).destroy,
+  detect: async () => (await import("./commands/detect.ts")).detect,
+  features: async () => (await import("./commands/features.ts")).features,
+  gc: async () => (await import("./commands/gc.ts")).gc,
   help: async () => (await import("./commands/help.ts")).help,
+  init: async () => (await import("./commands/init.ts")).init,
+  killall: async () => (await import("./commands/killall.ts")).killall,
+  list: async () => (await import("./commands/list.ts")).list,
+  plan: async () => (await import("./commands/plan.ts")).plan,
+  run: async () => (await import("./commands/run.ts")).run,
+  spec: async () => (await import("./commands/spec.ts")).spec,
+  stats: async () => (await import("./commands/stats.ts")).stats,
   version: async () => (await import("./commands/version.ts")).version,
 };

@@ -60,7 +60,7 @@ export function flagTerm(flag: Flag): string {
   return flag.short === undefined ? long : `-${flag.short}, ${long}`;
 }
 
-export const PURPOSE = "contain programs: limit, isolate and account for what they use";
+export const PURPOSE = "let me contain that for you: limits, isolates and accounts for programs";
 
 /** Exit codes that every command shares: the canonical numbers, as far as they occur. */
 export const EXIT_CODES: readonly (readonly [code: string, when: string])[] = [
@@ -82,4 +82,9 @@ export const EXIT_CODES: readonly (readonly [code: string, when: string])[] = [
 export const ENVIRONMENT: readonly (readonly [name: string, what: string])[] = [
   ["LMCTFY_ROOT", "as --root, which goes before it"],
   ["NO_COLOR", "when it is set and not empty, nothing is coloured"],
+];
+
+export const FILES: readonly (readonly [path: string, what: string])[] = [
+  ["/var/lib/lmctfy", "specs of the containers, and marks of what is being made or removed"],
+  ["/run/lmctfy", "compiled programs, locks, and how detached commands ended; not there after a reboot"],
 ];

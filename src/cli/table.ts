@@ -72,7 +72,7 @@ export const COMMANDS: readonly Command[] = [
       "With -n the command runs in a session of its own, its standard input, output and error are /dev/null, and its process id is printed.",
       "When the kernel killed the command because the container ran out of memory, that is said on standard error.",
     ],
-    json: 'with -n {"name": "/web", "pid": 4711}; else, as the last line of standard error, {"result": {"name": "/web", "reason": "exited", "exit_code": 0, "signal": null, "oom": false, "usage": {...}}}. "reason" is exited, signalled, oom or aborted',
+    json: 'with -n {"name": "/web", "pid": 4711}; else, as the last line of standard error, {"result": {"name": "/web", "reason": "exited", "exit_code": 0, "signal": null, "oom": false, "usage": {...}}}. "reason" is exited, signalled or oom',
     examples: [
       { call: 'lmctfy run memory_only "echo hello world"', does: "through the shell" },
       { call: "lmctfy run -u nobody -w /tmp /build make -j4 all", does: "as it stands, as nobody in /tmp" },
@@ -123,7 +123,7 @@ export const COMMANDS: readonly Command[] = [
       "Lists the ids of the threads in a container, ascending, or with -r also of those in the containers below it.",
     ],
     json: '{"tids": [4711, 4712]}',
-    examples: [{ call: "lmctfy list tids /web", does: "" }],
+    examples: [{ call: "lmctfy list tids /web", does: "those of /web alone" }],
     exits: [NOT_FOUND],
   },
   {
@@ -136,7 +136,7 @@ export const COMMANDS: readonly Command[] = [
       "Prints the statistics of a container that are cheap to get, as the ContainerStats message in protocol buffer text format. Memory is in bytes, time in nanoseconds.",
     ],
     json: "the fields of ContainerStats; a number that JSON cannot hold exactly is a string of digits",
-    examples: [{ call: "lmctfy stats summary /web", does: "" }],
+    examples: [{ call: "lmctfy stats summary /web", does: "what /web uses now" }],
     exits: [NOT_FOUND],
   },
   {
@@ -146,7 +146,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "show everything known about what a container uses",
     about: ["Like stats summary, with everything that the kernel tells."],
     json: "as stats summary",
-    examples: [{ call: "lmctfy stats full --json /web", does: "" }],
+    examples: [{ call: "lmctfy stats full --json /web", does: "everything, for a program" }],
     exits: [NOT_FOUND],
   },
   {
@@ -158,7 +158,7 @@ export const COMMANDS: readonly Command[] = [
       "Prints the ContainerSpec that the container has, in protocol buffer text format. What it prints, create accepts.",
     ],
     json: "the fields of ContainerSpec; a number that JSON cannot hold exactly is a string of digits",
-    examples: [{ call: "lmctfy spec /web", does: "" }],
+    examples: [{ call: "lmctfy spec /web", does: "what /web was made with" }],
     exits: [NOT_FOUND],
   },
   {
@@ -177,12 +177,12 @@ export const COMMANDS: readonly Command[] = [
     words: ["killall"],
     args: [container("the container")],
     flags: [],
-    summary: "kill the processes in a container",
+    summary: "kill all processes in a container",
     about: [
-      "Sends SIGKILL to every process in a container, not to those in the containers below it, and waits until they are gone.",
+      "Sends SIGKILL to every process in a container and in those below it, and waits until they are gone.",
     ],
     json: '{"name": "/web"}',
-    examples: [{ call: "lmctfy killall /web", does: "" }],
+    examples: [{ call: "lmctfy killall /web", does: "end all that runs in it" }],
     exits: [NOT_FOUND, { code: "9", when: "a process did not die" }],
   },
   {
@@ -199,7 +199,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "tell which container a process is in",
     about: ["Prints the name of the container that a process is in, / when it is in none."],
     json: '{"name": "/web"}',
-    examples: [{ call: "lmctfy detect 4711", does: "" }],
+    examples: [{ call: "lmctfy detect 4711", does: "where process 4711 is" }],
     exits: [
       { code: "3", when: "PID is not a number" },
       { code: "5", when: "there is no such process" },
@@ -214,7 +214,7 @@ export const COMMANDS: readonly Command[] = [
       "Prints what create did, and then, step by step, the compiled program that run executes: the system calls as strace would print them, grouped by what they are for.",
     ],
     json: '{"name": "/web", "create": ["..."], "run": [{"step": 1, "label": "...", "stage": "...", "on_error": "fail"}]}; "on_error" is fail, ignore or jump, and a jump has a "target", one past the last step for the end',
-    examples: [{ call: "lmctfy plan /web", does: "" }],
+    examples: [{ call: "lmctfy plan /web", does: "every system call, in order" }],
     exits: [NOT_FOUND],
   },
   {
@@ -226,7 +226,7 @@ export const COMMANDS: readonly Command[] = [
       "Prepares the machine for containers: directories and the cgroup subtree. The other commands do the same when it has not been done; after a reboot, too. An InitSpec may be given as an argument or with -c.",
     ],
     json: "{}",
-    examples: [{ call: "lmctfy init", does: "" }],
+    examples: [{ call: "lmctfy init", does: "once after installation, if at all" }],
     exits: [{ code: "12", when: "the machine lacks what is needed" }],
   },
   {
@@ -238,7 +238,7 @@ export const COMMANDS: readonly Command[] = [
       "Finishes or undoes what commands began that were killed on their way, and prints the names of the containers concerned. Every command does that for the container it works on, so this is hardly ever needed.",
     ],
     json: '{"containers": [{"name": "/web"}]}',
-    examples: [{ call: "lmctfy gc", does: "" }],
+    examples: [{ call: "lmctfy gc", does: "look, and clean up" }],
     exits: [],
   },
   {
@@ -250,7 +250,7 @@ export const COMMANDS: readonly Command[] = [
       "Tells what the kernel offers: version, cgroup layout and controllers, namespaces, system calls and security modules.",
     ],
     json: "the same, as an object",
-    examples: [{ call: "lmctfy features --json", does: "" }],
+    examples: [{ call: "lmctfy features --json", does: "for a program" }],
     exits: [],
   },
   {
@@ -260,7 +260,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "print the version",
     about: ["Prints the version of lmctfy."],
     json: '{"version": "0.1.0", "program_format": 1, "arch": "x86_64", "runtime": {"name": "bun", "version": "..."}}',
-    examples: [{ call: "lmctfy version", does: "" }],
+    examples: [{ call: "lmctfy version", does: "name and number" }],
     exits: [],
   },
   {
@@ -278,7 +278,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "explain a command, or list all",
     about: ["Explains a command, or lists all of them."],
     json: "the table of commands and flags",
-    examples: [{ call: "lmctfy help run", does: "" }],
+    examples: [{ call: "lmctfy help run", does: "all about run" }],
     exits: [{ code: "5", when: "there is no such command" }],
   },
 ];

@@ -1,0 +1,160 @@
+/** `lmctfy run`, where the hot path does not serve: with flags of its own, another root, or a container to be made again. */
+import { closeSync, openSync } from "node:fs";
+import { LmctfyError } from "../../errors.ts";
+import type { ContainerProcess, ProcessResult, RunOptions } from "../../index.ts";
+import { containerOf, withLmctfy } from "../library.ts";
+import type { Call, Flags } from "../model.ts";
+import { printPairs, remark, report } from "../output.ts";
+import { signalNumber } from "../signals.ts";
+
+/** Exit codes of a shell for a command that does not start. */
+const NOT_EXECUTABLE = 126;
+const NO_SUCH_COMMAND = 127;
+
+export async function run(call: Call): Promise<number> {
+  const { flags } = call;
+  const argv = commandOf(call.args.slice(1));
+  const options = optionsOf(flags);
+  return withLmctfy(flags, async lmctfy => {
+    const container = await containerOf(lmctfy, call);
+    const { name } = container;
+    // From here on a signal belongs to the command, also while it starts.
+    using signals = options.detached ? undefined : new SignalRelay();
+    let command: ContainerProcess;
+    try {
+      command = await container.run(argv, options);
+    } catch (error) {
+      return failedStart(error, argv, flags);
+    }
+    if (signals === undefined) {
+      printPairs(flags.style, [["pid", command.pid]], { name, pid: command.pid });
+      return 0;
+    }
+    signals.relayTo(command);
+    const result = await command.exited;
+    if (flags.style === "json") remark(`${JSON.stringify({ result: jsonOf(name, result) })}\n`);
+    else if (result.reason === "oom")
+      remark(`lmctfy: ${lmctfy.explainKill(name, "") ?? `${name}: out of memory`}\n`);
+    return exitCodeOf(result);
+  });
+}
+
+/** A single word with a space in it is a line for the shell. */
+export function commandOf(words: readonly string[]): readonly string[] {
+  return words.length === 1 && words[0]!.includes(" ") ? ["/bin/sh", "-c", words[0]!] : words;
+}
+
+function optionsOf(flags: Flags): RunOptions {
+  const options: RunOptions = { detached: flags.noWait ?? false, stdio: flags.noWait ? "ignore" : "inherit" };
+  if (flags.user !== undefined) options.user = flags.user;
+  if (flags.cwd !== undefined) options.cwd = flags.cwd;
+  if (flags.env !== undefined) options.env = { ...process.env, ...variables(flags.env) };
+  return options;
+}
+
+function variables(settings: readonly string[]): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const setting of settings) {
+    const equals = setting.indexOf("=");
+    if (equals < 1) {
+      throw new LmctfyError("INVALID_ARGUMENT", `-e ${setting}: that sets no variable`, {
+        hint: "Write -e NAME=VALUE; what is set already is passed on anyway.",
+      });
+    }
+    result[setting.slice(0, equals)] = setting.slice(equals + 1);
+  }
+  return result;
+}
+
+/** A command that is missing or cannot be executed ends the way it does in a shell; all else is ours. */
+function failedStart(error: unknown, argv: readonly string[], flags: Flags): number {
+  if (!(error instanceof LmctfyError) || !error.syscall?.startsWith("execve")) throw error;
+  const misplaced =
+    argv[0]!.startsWith("-") &&
+    "What follows the container's name is the command; flags of lmctfy go before the name.";
+  const shown = misplaced
+    ? new LmctfyError(error.code, error.message, {
+        hint: misplaced,
+        syscall: error.syscall,
+        path: error.path!,
+      })
+    : error;
+  report(shown, flags.style);
+  return error.code === "NOT_FOUND" ? NO_SUCH_COMMAND : NOT_EXECUTABLE;
+}
+
+export function exitCodeOf({ exitCode, signal }: Pick<ProcessResult, "exitCode" | "signal">): number {
+  return exitCode ?? 128 + signalNumber(signal ?? "SIGKILL");
+}
+
+function jsonOf(
+  name: string,
+  { reason, exitCode, signal, oom, usage }: ProcessResult,
+): Record<string, unknown> {
+  return {
+    name,
+    reason,
+    exit_code: exitCode,
+    signal,
+    oom,
+    usage: {
+      user_micros: usage.userMicros,
+      system_micros: usage.systemMicros,
+      max_rss_bytes: usage.maxRssBytes,
+      minor_faults: usage.minorFaults,
+      major_faults: usage.majorFaults,
+      voluntary_switches: usage.voluntarySwitches,
+      involuntary_switches: usage.involuntarySwitches,
+    },
+  };
+}
+
+/** Passes the signals that arrive here on to the command; those that came before it ran, as soon as it does. */
+class SignalRelay implements Disposable {
+  readonly #early: NodeJS.Signals[] = [];
+  readonly #names: readonly NodeJS.Signals[] = [
+    "SIGTERM",
+    "SIGHUP",
+    "SIGUSR1",
+    "SIGUSR2",
+    "SIGINT",
+    "SIGQUIT",
+  ];
+  readonly #terminal = hasTerminal();
+  #command: ContainerProcess | undefined;
+
+  constructor() {
+    for (const name of this.#names) process.on(name, this.#receive);
+  }
+
+  relayTo(command: ContainerProcess): void {
+    this.#command = command;
+    for (const signal of this.#early) this.#send(signal);
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of this.#names) process.removeListener(name, this.#receive);
+  }
+
+  readonly #receive = (signal: NodeJS.Signals): void => {
+    // The terminal sends these to the whole process group, and so to the command.
+    if (this.#terminal && (signal === "SIGINT" || signal === "SIGQUIT")) return;
+    if (this.#command === undefined) this.#early.push(signal);
+    else this.#send(signal);
+  };
+
+  #send(signal: NodeJS.Signals): void {
+    // It fails only when the executor is gone, and `exited` tells that.
+    this.#command?.kill(signal).catch(() => {});
+  }
+}
+
+/** Whether this process has a controlling terminal. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}
