@@ -20,9 +20,13 @@ export interface FieldNotes {
   readonly default?: string;
   /** Smallest and largest value that makes sense. */
   readonly range?: readonly [number, number];
-  /** Why nothing serves this field: it is read and written, but has no effect. Absent for a field that works. */
+  /** Why nothing serves this field: it parses and prints, but is refused or never set. Absent for a field that works. */
   readonly unserved?: string;
 }
+
+/** Reasons for `unserved` that recur. */
+export const NOT_YET = "this version cannot do it yet";
+export const NO_PATCH = "needs a kernel patch that was never merged";
 
 /** A field as the helpers below make it. */
 export interface FieldDraft<T extends FieldType = FieldType, L extends Label = Label> extends FieldNotes {

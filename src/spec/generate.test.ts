@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { LmctfyError } from "../errors.ts";
 import { generatedFiles, repositoryRoot } from "./generate.ts";
 import { jsonSchema } from "./json-schema.ts";
 import { ContainerSpec } from "./messages/container.ts";
@@ -34,6 +35,7 @@ describe("the page about specs", () => {
     const [yaml] = examples("yaml");
     const spec = await parseSpec(text!, { format: "text" });
     assert.equal(spec.memory?.limit, 512n * 2n ** 20n);
+    assert.equal(spec.cpu?.mask?.data?.length, 1);
     assert.deepEqual(await parseSpec(json!), spec);
     assert.deepEqual(await parseSpec(yaml!, { source: "x.yaml" }), spec);
     const [, object] = /= (\{[\s\S]*\});/.exec(examples("ts")[0]!)!;
@@ -44,6 +46,23 @@ describe("the page about specs", () => {
     const [, spec] = /^lmctfy create \/\w+ '(.*)'$/m.exec(examples("sh")[0]!)!;
     assert.deepEqual(await parseSpec(spec!), { memory: { limit: 100000000n }, cpu: { limit: 500n } });
   });
+});
+
+describe("the errors on the page about specs", () => {
+  const latency = "cpu {\n  limit: 5\n  scheduling_latency:     FAST }";
+  const cases = [
+    () => parseSpec("memory{limt:5}"),
+    () => parseSpec(latency, { source: "web.spec" }),
+    () => parseSpec('memory{limit:"100M"}'),
+    async () => specFromObject({ cpu: { max_limit: "fast" } }),
+  ];
+  for (const [i, run] of cases.entries()) {
+    it(`number ${i + 1} is what is said`, async () => {
+      const error: unknown = await run().catch(thrown => thrown);
+      assert.ok(error instanceof LmctfyError);
+      assert.ok(page.includes(`\n${error.place}: ${error.message}\n`), error.describe());
+    });
+  }
 });
 
 describe("the JSON Schema", () => {

@@ -35,10 +35,10 @@ function fieldSchema(field: Field, definitions: Map<string, Schema>): Schema {
   ]
     .filter(Boolean)
     .join(" ");
-  const deprecated = field.unserved === undefined ? {} : { $comment: `Without effect: ${field.unserved}.` };
+  const note = field.unserved === undefined ? {} : { $comment: `Not served: ${field.unserved}.` };
   const value = valueSchema(field, definitions);
   const schema = field.label === "repeated" ? { type: "array", items: value } : value;
-  return { description, ...deprecated, ...schema };
+  return { description, ...note, ...schema };
 }
 
 function valueSchema(field: Field, definitions: Map<string, Schema>): Schema {

@@ -292,7 +292,7 @@ describe("the common path", () => {
       if (seen.has(file)) return;
       seen.add(file);
       for (const [, target] of readFileSync(file, "utf8").matchAll(
-        /^(?:import|export|\}) (?!type ).*?"([^"]+)";$/gm,
+        /^(?:import|export|\}) (?!type ).*?from "([^"]+)";$/gm,
       )) {
         assert.match(target!, /^\./, `${file} imports ${target}`);
         visit(join(dirname(file), target!));

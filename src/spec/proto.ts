@@ -51,7 +51,7 @@ function fieldComment(field: FieldNotes & { doc: string }): string {
   if (field.unit !== undefined) notes.push(`Unit: ${field.unit}.`);
   if (field.range !== undefined) notes.push(`Range: ${field.range[0]} to ${field.range[1]}.`);
   if (field.default !== undefined) notes.push(`Default: ${field.default}.`);
-  if (field.unserved !== undefined) notes.push(`Without effect: ${field.unserved}.`);
+  if (field.unserved !== undefined) notes.push(`Not served: ${field.unserved}.`);
   return notes.join(" ");
 }
 

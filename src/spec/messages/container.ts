@@ -1,5 +1,5 @@
 /** The spec of a container: one section per resource. A section that is absent is not isolated. */
-import { type Input, message, optional, type Resolved } from "../descriptor.ts";
+import { type Input, message, NO_PATCH, NOT_YET, optional, type Resolved } from "../descriptor.ts";
 import { BlockIoSpec } from "./blockio.ts";
 import { CpuSpec } from "./cpu.ts";
 import { DeviceSpec } from "./device.ts";
@@ -18,17 +18,19 @@ export const ContainerSpec = message(
     }),
     cpu: optional(2, CpuSpec, "CPU time, and the CPUs it is spent on."),
     memory: optional(3, MemorySpec, "Memory and swap."),
-    network: optional(5, NetworkSpec, "Network traffic."),
-    monitoring: optional(6, MonitoringSpec, "Measurements."),
-    filesystem: optional(7, FilesystemSpec, "The files that the container sees."),
+    network: optional(5, NetworkSpec, "Network traffic.", { unserved: NOT_YET }),
+    monitoring: optional(6, MonitoringSpec, "Measurements.", { unserved: NOT_YET }),
+    filesystem: optional(7, FilesystemSpec, "The files that the container sees.", { unserved: NOT_YET }),
     owner_group: optional(8, "int64", "Group id of the owner.", { default: "the caller's" }),
     children_limit: optional(9, "int64", "Most containers directly below this one.", {
-      unserved: "needs a kernel patch that was never merged",
+      unserved: NO_PATCH,
     }),
-    virtual_host: optional(10, VirtualHostSpec, "Makes the container look like a machine of its own."),
-    device: optional(11, DeviceSpec, "Access to devices."),
-    blockio: optional(12, BlockIoSpec, "Use of block devices."),
-    security_spec: optional(13, SecuritySpec, "Mandatory access control."),
+    virtual_host: optional(10, VirtualHostSpec, "Makes the container look like a machine of its own.", {
+      unserved: NOT_YET,
+    }),
+    device: optional(11, DeviceSpec, "Access to devices.", { unserved: NOT_YET }),
+    blockio: optional(12, BlockIoSpec, "Use of block devices.", { unserved: NOT_YET }),
+    security_spec: optional(13, SecuritySpec, "Mandatory access control.", { unserved: NOT_YET }),
     pids: optional(100, PidsSpec, "Number of tasks."),
   },
 );

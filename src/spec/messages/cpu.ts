@@ -5,10 +5,10 @@ export const SchedulingLatency = enumeration(
   "SchedulingLatency",
   "How soon a task that becomes runnable gets a CPU.",
   {
-    BEST_EFFORT: [1, "No guarantee: runs on what the others leave."],
-    NORMAL: [2, "The guarantee of ordinary work."],
-    PRIORITY: [3, "Low latency, for work that people wait for."],
-    PREMIER: [4, "The lowest latency, for work that everything else waits for."],
+    BEST_EFFORT: [1, "No guarantee: runs when nobody else wants to."],
+    NORMAL: [2, "For ordinary work: a quarter of the weight that `limit` gives."],
+    PRIORITY: [3, "For work that people wait for: the weight that `limit` gives."],
+    PREMIER: [4, "For work that everything else waits for: four times the weight that `limit` gives."],
   },
 );
 export type SchedulingLatency = EnumName<typeof SchedulingLatency>;

@@ -1,5 +1,5 @@
 /** `filesystem` of a spec: the root and what is mounted in it. */
-import { message, optional, type Resolved, repeated } from "../descriptor.ts";
+import { message, NO_PATCH, optional, type Resolved, repeated } from "../descriptor.ts";
 
 export const Mount = message(
   "Mounts.Mount",
@@ -22,7 +22,7 @@ export interface Mounts extends Resolved<typeof Mounts> {}
 
 export const FilesystemSpec = message("FilesystemSpec", "The files that the container sees.", {
   fd_limit: optional(1, "uint64", "Open files of the container, all tasks together.", {
-    unserved: "needs a kernel patch that was never merged",
+    unserved: NO_PATCH,
   }),
   rootfs: optional(2, "string", "Absolute path of the directory that becomes `/` in the container.", {
     default: "/",

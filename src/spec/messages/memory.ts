@@ -1,13 +1,11 @@
 /** `memory` of a spec. */
-import { message, optional, type Resolved, repeated } from "../descriptor.ts";
-
-const NO_PATCH = "needs a kernel patch that was never merged";
+import { message, NO_PATCH, NOT_YET, optional, type Resolved, repeated } from "../descriptor.ts";
 
 export const MemoryTmpfsSpec = message(
   "MemorySpec.TmpfsSpec",
   "Memory file systems charged to the container.",
   {
-    path: repeated(1, "string", "Absolute path.", { unserved: "mount a tmpfs instead" }),
+    path: repeated(1, "string", "Absolute path."),
   },
 );
 export interface MemoryTmpfsSpec extends Resolved<typeof MemoryTmpfsSpec> {}
@@ -19,20 +17,16 @@ export const MemoryDirty = message(
     ratio: optional(1, "int32", "Share of the container's memory at which its writers start to wait.", {
       unit: "percent",
       range: [0, 100],
-      unserved: NO_PATCH,
     }),
     limit: optional(2, "int32", "Amount at which its writers start to wait.", {
       unit: "bytes",
-      unserved: NO_PATCH,
     }),
     background_ratio: optional(3, "int32", "Share of the container's memory at which writing back starts.", {
       unit: "percent",
       range: [0, 100],
-      unserved: NO_PATCH,
     }),
     background_limit: optional(4, "int32", "Amount at which writing back starts.", {
       unit: "bytes",
-      unserved: NO_PATCH,
     }),
   },
 );
@@ -42,7 +36,7 @@ export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way
   eviction_priority: optional(
     1,
     "int32",
-    "Who is killed first when the machine runs out of memory: the higher the number, the sooner.",
+    "Who gives way when the machine runs out of memory: the lower the number, the sooner its tasks are killed.",
     { range: [0, 10000], default: "5000" },
   ),
   limit: optional(
@@ -55,7 +49,7 @@ export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way
     3,
     "int64",
     "Above `limit` the container is slowed down and reclaimed, above `max_limit` a task is killed.",
-    { unit: "bytes", default: "the same as `limit`" },
+    { unit: "bytes", default: "the same as `limit`", unserved: NOT_YET },
   ),
   reservation: optional(4, "int64", "The memory that is left to the container when others need memory.", {
     unit: "bytes",
@@ -70,7 +64,7 @@ export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way
   swap_limit: optional(
     7,
     "int64",
-    "Memory and swap together that the container may use; -1 is no limit. So swap alone is `swap_limit` less `limit`.",
+    "Memory and swap together that the container may use; -1 is no limit. So swap alone is `swap_limit` less `limit`, which has to be given too.",
     { unit: "bytes", default: "-1 (no limit)" },
   ),
   compression_sampling_ratio: optional(

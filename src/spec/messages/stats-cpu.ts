@@ -3,13 +3,12 @@ import {
   type EnumName,
   enumeration,
   message,
+  NO_PATCH,
   optional,
   type Resolved,
   repeated,
   required,
 } from "../descriptor.ts";
-
-const GOOGLE = "needs a kernel patch that was never merged";
 
 export const PressureStats = message(
   "PressureStats",
@@ -67,9 +66,9 @@ export interface CpuUsage extends Resolved<typeof CpuUsage> {}
 
 export const CpuStats = message("CpuStats", "Statistics of CPU time.", {
   usage: optional(1, CpuUsage, "CPU time used."),
-  load: optional(2, "int32", "Runnable tasks.", { unserved: GOOGLE }),
+  load: optional(2, "int32", "Runnable tasks.", { unserved: NO_PATCH }),
   throttling_data: optional(3, ThrottlingData, "How `cpu.max_limit` made itself felt."),
-  histograms: repeated(4, HistogramMap, "Histograms of scheduling.", { unserved: GOOGLE }),
+  histograms: repeated(4, HistogramMap, "Histograms of scheduling.", { unserved: NO_PATCH }),
   pressure: optional(100, PressureStats, "Time that tasks waited for a CPU."),
 });
 export interface CpuStats extends Resolved<typeof CpuStats> {}

@@ -1,9 +1,9 @@
 /** Statistics of memory. */
-import { message, optional, type Resolved, repeated } from "../descriptor.ts";
+import { message, NO_PATCH, optional, type Resolved, repeated } from "../descriptor.ts";
 import { PressureStats } from "./stats-cpu.ts";
 
 const BYTES = { unit: "bytes" } as const;
-const GOOGLE = { unserved: "needs a kernel patch that was never merged" } as const;
+const GOOGLE = { unserved: NO_PATCH } as const;
 const GOOGLE_BYTES = { ...BYTES, ...GOOGLE } as const;
 const ZSWAP = { unserved: "today's kernels count it for the whole machine only" } as const;
 
@@ -25,7 +25,7 @@ export const KernelMemory = message(
     stack_memory: optional(3, "int64", "Kernel stacks of the tasks.", BYTES),
     pgtable_memory: optional(4, "int64", "Page tables.", BYTES),
     vmalloc_memory: optional(5, "int64", "Memory mapped page by page.", BYTES),
-    misc_memory: optional(6, "int64", "The rest.", BYTES),
+    misc_memory: optional(6, "int64", "The rest.", GOOGLE_BYTES),
     targeted_slab_memory: optional(7, "int64", "Kernel objects charged on purpose.", GOOGLE_BYTES),
     compressed_memory: optional(8, "int64", "Compressed pages.", BYTES),
   },

@@ -1,5 +1,5 @@
 /** Statistics of a container: one section per resource. */
-import { message, optional, type Resolved, repeated } from "../descriptor.ts";
+import { message, NO_PATCH, NOT_YET, optional, type Resolved, repeated } from "../descriptor.ts";
 import { CpuStats, PressureStats } from "./stats-cpu.ts";
 import { MemoryStats } from "./stats-memory.ts";
 
@@ -46,12 +46,12 @@ export const MonitoringStats = message(
 );
 export interface MonitoringStats extends Resolved<typeof MonitoringStats> {}
 
-const NO_PATCH = { unserved: "needs a kernel patch that was never merged" } as const;
+const UNSERVED = { unserved: NO_PATCH } as const;
 
 export const FilesystemStats = message("FilesystemStats", "Statistics of open files.", {
-  fd_usage: optional(1, "int64", "Open files.", NO_PATCH),
-  fd_max_usage: optional(2, "int64", "Most open files ever.", NO_PATCH),
-  fd_fail_count: optional(3, "int64", "How often the limit was reached.", NO_PATCH),
+  fd_usage: optional(1, "int64", "Open files.", UNSERVED),
+  fd_max_usage: optional(2, "int64", "Most open files ever.", UNSERVED),
+  fd_fail_count: optional(3, "int64", "How often the limit was reached.", UNSERVED),
 });
 export interface FilesystemStats extends Resolved<typeof FilesystemStats> {}
 
@@ -69,10 +69,10 @@ export const ContainerStats = message(
   {
     cpu: optional(1, CpuStats, "CPU time."),
     memory: optional(2, MemoryStats, "Memory and swap."),
-    network: optional(4, NetworkStats, "Network traffic."),
-    monitoring: optional(5, MonitoringStats, "Measurements."),
-    filesystem: optional(6, FilesystemStats, "Open files."),
-    blockio: optional(7, BlockIoStats, "Block devices."),
+    network: optional(4, NetworkStats, "Network traffic.", { unserved: NOT_YET }),
+    monitoring: optional(5, MonitoringStats, "Measurements.", { unserved: NOT_YET }),
+    filesystem: optional(6, FilesystemStats, "Open files.", { unserved: NOT_YET }),
+    blockio: optional(7, BlockIoStats, "Block devices.", { unserved: NOT_YET }),
     pids: optional(100, PidsStats, "Tasks."),
   },
 );
