@@ -1,6 +1,6 @@
 /** Builds the native helpers, and the root filesystem that all contenders share. */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { BUILD, SOURCES } from "./paths.ts";
 
 export interface Prepared {
@@ -18,6 +18,7 @@ export function prepare(): Prepared {
   mkdirSync(BUILD, { recursive: true });
   const compile = (name: string, flags: string[]): string => {
     const output = `${BUILD}/${name}`;
+    if (isUpToDate(output)) return output;
     execFileSync("gcc", ["-O2", "-static", "-s", ...flags, "-o", output, `${SOURCES}/${name}.c`]);
     return output;
   };
@@ -30,4 +31,11 @@ export function prepare(): Prepared {
   }
   copyFileSync(trueCommand, `${rootfs}/bin/true`);
   return { timer, floor, trueCommand, rootfs };
+}
+
+/** A machine without a compiler can measure with what another one built. */
+function isUpToDate(output: string): boolean {
+  if (!existsSync(output)) return false;
+  const built = statSync(output).mtimeMs;
+  return readdirSync(SOURCES).every(name => statSync(`${SOURCES}/${name}`).mtimeMs < built);
 }
