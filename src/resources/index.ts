@@ -3,6 +3,7 @@ import type { Cgroups } from "../cgroup/driver.ts";
 import type { HostStep } from "../cgroup/steps.ts";
 import type { Owner } from "../cgroup/tree.ts";
 import { LmctfyError } from "../errors.ts";
+import { NOT_YET } from "../spec/descriptor.ts";
 import { ContainerSpec, type ContainerStats } from "../spec/index.ts";
 import { cpu } from "./cpu.ts";
 import { memory, oomScoreAdjOf } from "./memory.ts";
@@ -90,12 +91,12 @@ function refuseUnserved(spec: ContainerSpec): void {
   });
 }
 
-/** A field with the reason why nothing serves it, where it will stay so. */
+/** A field, with the reason why nothing serves it when it is another than that its time has not come. */
 function withReason(path: string): string {
   const [section = "", name = ""] = path.split(".");
   const top = ContainerSpec.byName.get(section);
   const type = top?.type;
   const field =
     name === "" || typeof type !== "object" || type.kind !== "message" ? top : type.byName.get(name);
-  return field?.unserved === undefined ? path : `${path} (${field.unserved})`;
+  return field?.unserved === undefined || field.unserved === NOT_YET ? path : `${path} (${field.unserved})`;
 }
