@@ -8,7 +8,7 @@ export async function inside(what: string, words: readonly string[]): Promise<nu
   try {
     switch (what) {
       case "--generate":
-        return await generate(words);
+        return await generateFiles(words);
       case "--hot-run":
         return await hotRun(words);
       default:
@@ -19,13 +19,14 @@ export async function inside(what: string, words: readonly string[]): Promise<nu
   }
 }
 
-/** `--generate man DIR`, `--generate completions DIR` */
-async function generate([what, directory, ...others]: readonly string[]): Promise<number> {
-  if (directory === undefined || others.length > 0 || (what !== "man" && what !== "completions")) {
-    throw new LmctfyError("INVALID_ARGUMENT", "usage: lmctfy --generate man|completions DIR");
+/** `--generate man DIR`, `--generate completions DIR`, `--generate docs FILE` */
+async function generateFiles([what, path, ...others]: readonly string[]): Promise<number> {
+  const known = what === "man" || what === "completions" || what === "docs";
+  if (!known || path === undefined || others.length > 0) {
+    throw new LmctfyError("INVALID_ARGUMENT", "usage: lmctfy --generate man|completions|docs PATH");
   }
-  const { generateInto } = await import("./generate/index.ts");
-  generateInto(what, directory);
+  const { generate } = await import("./generate/index.ts");
+  generate(what, path);
   return 0;
 }
 

@@ -1,6 +1,8 @@
 /** The library as the commands use it. */
 import { dirname, join, resolve } from "node:path";
+import { LmctfyError } from "../errors.ts";
 import type { Container, Lmctfy } from "../index.ts";
+import { withHint } from "./hint.ts";
 import type { Call, Flags } from "./model.ts";
 import { meantSubcommand } from "./parse.ts";
 
@@ -26,12 +28,8 @@ export async function containerOf(lmctfy: Lmctfy, { command, args }: Call): Prom
   try {
     return await lmctfy.get(args[0] ?? ".");
   } catch (error) {
-    throw await withSubcommandHint(error, meantSubcommand(command, args));
+    const hint = meantSubcommand(command, args);
+    if (hint === undefined || !(error instanceof LmctfyError) || error.code !== "NOT_FOUND") throw error;
+    throw withHint(error, hint);
   }
-}
-
-async function withSubcommandHint(error: unknown, hint: string | undefined): Promise<unknown> {
-  const { LmctfyError } = await import("../errors.ts");
-  if (hint === undefined || !(error instanceof LmctfyError) || error.code !== "NOT_FOUND") return error;
-  return new LmctfyError(error.code, error.message, { hint, path: error.path!, cause: error });
 }

@@ -97,20 +97,27 @@ export function colours(fd: number): boolean {
 }
 
 /** An error as people read it: what failed, its code, and what to do. */
-export function formatError(error: LmctfyError, coloured: boolean): string {
+export function formatError(
+  error: LmctfyError,
+  coloured: boolean,
+  exitCode: number = error.exitCode,
+): string {
   const word = coloured ? "\x1b[1;31merror:\x1b[0m" : "error:";
   const place = error.place === undefined ? "" : `${error.place}: `;
   const hint = error.hint === undefined ? "" : `  ${error.hint.replaceAll("\n", "\n  ")}\n`;
-  return `lmctfy: ${word} ${place}${error.message} (${error.code}, exit ${error.exitCode})\n${hint}`;
+  return `lmctfy: ${word} ${place}${error.message} (${error.code}, exit ${exitCode})\n${hint}`;
 }
 
-/** Reports an error on standard error, and tells what to exit with. */
-export function report(thrown: unknown, style: Style): number {
+/** Reports an error on standard error, and gives the code to exit with: the error's own, unless told otherwise. */
+export function report(thrown: unknown, style: Style, exitCode?: number): number {
   const error = asLmctfyError(thrown);
+  const code = exitCode ?? error.exitCode;
   remark(
-    style === "json" ? `${JSON.stringify({ error: error.toJSON() })}\n` : formatError(error, colours(STDERR)),
+    style === "json"
+      ? `${JSON.stringify({ error: { ...error.toJSON(), exit_code: code } })}\n`
+      : formatError(error, colours(STDERR), code),
   );
-  return error.exitCode;
+  return code;
 }
 
 function asLmctfyError(thrown: unknown): LmctfyError {

@@ -97,7 +97,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     json: '{"containers": [{"name": "/web"}]}',
     examples: [
-      { call: "lmctfy list", does: "those beside the caller" },
+      { call: "lmctfy list", does: "those in the caller's own container" },
       { call: "lmctfy list -r -v /", does: "all of them, names only" },
     ],
     exits: [NOT_FOUND],

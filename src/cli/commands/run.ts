@@ -2,6 +2,7 @@
 import { closeSync, openSync } from "node:fs";
 import { LmctfyError } from "../../errors.ts";
 import type { ContainerProcess, ProcessResult, RunOptions } from "../../index.ts";
+import { withHint } from "../hint.ts";
 import { containerOf, withLmctfy } from "../library.ts";
 import type { Call, Flags } from "../model.ts";
 import { printPairs, remark, report } from "../output.ts";
@@ -69,18 +70,9 @@ function variables(settings: readonly string[]): Record<string, string> {
 /** A command that is missing or cannot be executed ends the way it does in a shell; all else is ours. */
 function failedStart(error: unknown, argv: readonly string[], flags: Flags): number {
   if (!(error instanceof LmctfyError) || !error.syscall?.startsWith("execve")) throw error;
-  const misplaced =
-    argv[0]!.startsWith("-") &&
-    "What follows the container's name is the command; flags of lmctfy go before the name.";
-  const shown = misplaced
-    ? new LmctfyError(error.code, error.message, {
-        hint: misplaced,
-        syscall: error.syscall,
-        path: error.path!,
-      })
-    : error;
-  report(shown, flags.style);
-  return error.code === "NOT_FOUND" ? NO_SUCH_COMMAND : NOT_EXECUTABLE;
+  const misplaced = "What follows the container's name is the command; flags of lmctfy go before the name.";
+  const shown = argv[0]!.startsWith("-") ? withHint(error, misplaced) : error;
+  return report(shown, flags.style, error.code === "NOT_FOUND" ? NO_SUCH_COMMAND : NOT_EXECUTABLE);
 }
 
 export function exitCodeOf({ exitCode, signal }: Pick<ProcessResult, "exitCode" | "signal">): number {

@@ -1,12 +1,13 @@
-/** Man pages and completions: files made from the table, at build time. */
-import { mkdirSync, writeFileSync } from "node:fs";
+/** Man pages, completions and the reference: files made from the table. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bashCompletion } from "./bash.ts";
+import { refreshed } from "./docs.ts";
 import { fishCompletion } from "./fish.ts";
 import { manPages } from "./man.ts";
 import { zshCompletion } from "./zsh.ts";
 
-/** The files by name. */
+/** The files of a kind by name. */
 export function generated(what: "man" | "completions"): ReadonlyMap<string, string> {
   switch (what) {
     case "man":
@@ -22,8 +23,12 @@ export function generated(what: "man" | "completions"): ReadonlyMap<string, stri
   }
 }
 
-/** Writes the files into a directory. */
-export function generateInto(what: "man" | "completions", directory: string): void {
-  mkdirSync(directory, { recursive: true });
-  for (const [name, content] of generated(what)) writeFileSync(join(directory, name), content);
+/** Writes man pages or completions into a directory, or makes the reference part of docs/cli.md anew. */
+export function generate(what: "man" | "completions" | "docs", path: string): void {
+  if (what === "docs") {
+    writeFileSync(path, refreshed(readFileSync(path, "utf8")));
+    return;
+  }
+  mkdirSync(path, { recursive: true });
+  for (const [name, content] of generated(what)) writeFileSync(join(path, name), content);
 }
