@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command `lmctfy`, except for what its C front does by itself. */
 import { dispatch } from "./dispatch.ts";
 import { parse } from "./parse.ts";

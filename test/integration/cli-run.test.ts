@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { placesOf, runtimeDirectory } from "../../src/container/places.ts";
 import { COMMAND, eventually, execute, Rig, TOOL } from "../rig/rig.ts";
 
 /** Prints `ready PID`, and then `got SIGNAL` for each one that arrives; TERM ends it with 5. */
@@ -157,6 +158,30 @@ test("a key on the terminal reaches the command once, and the command decides", 
   assert.equal(text().match(/got INT/g)?.length, 1);
 });
 
+test("a run that has to wait for its container can be interrupted", async () => {
+  await using rig = Rig.create();
+  await rig.create("/a");
+  const directory = runtimeDirectory(placesOf(rig.root), "/a");
+  const lock = spawn("flock", [directory, "sh", "-c", "echo held; read x"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  await once(lock.stdout, "data");
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const env = { ...process.env, LMCTFY_ROOT: rig.root };
+    const child = spawn(COMMAND, ["run", "/a", "true"], { env, detached: true });
+    const ended = once(child, "exit");
+    await eventually(
+      () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8"),
+      children => children !== "", // its executor: it is on its way
+      "the command does not start an executor",
+    );
+    child.kill(signal);
+    assert.deepEqual(await ended, [null, signal]);
+  }
+  lock.stdin.end("\n");
+  await once(lock, "exit");
+});
+
 test("the command ends with lmctfy, when that is killed", async () => {
   await using rig = Rig.create();
   const container = await rig.create("/a");
@@ -168,6 +193,27 @@ test("the command ends with lmctfy, when that is killed", async () => {
     pids => pids.length === 0,
     "processes are left",
   );
+});
+
+test("inside a container, its own name is where names start", async () => {
+  await using rig = Rig.create();
+  await rig.create("/a");
+  const inside = async (line: string): Promise<string> => {
+    const { code, stdout, stderr } = await rig.command([
+      "run",
+      "/a",
+      `lmctfy() { ${COMMAND} "$@"; }; ${line}`,
+    ]);
+    assert.deepEqual([code, stderr], [0, ""], line);
+    return stdout;
+  };
+  assert.equal(await inside("lmctfy detect -v"), "/a\n");
+  assert.equal(await inside("lmctfy create b '' && lmctfy create ../c '' && lmctfy list -v"), "/a/b\n");
+  assert.equal(
+    await inside("lmctfy run b 'echo hello' && lmctfy destroy ./b && lmctfy list -v /"),
+    "hello\n/a\n/c\n",
+  );
+  assert.match(await inside("lmctfy list pids -v; lmctfy stats; lmctfy spec"), /^\d+\n/);
 });
 
 test("the doors for the C front", async () => {

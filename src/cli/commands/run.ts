@@ -1,12 +1,11 @@
 /** `lmctfy run`, where the hot path does not serve: with flags of its own, another root, or a container to be made again. */
-import { closeSync, openSync } from "node:fs";
 import { LmctfyError } from "../../errors.ts";
-import type { ContainerProcess, ProcessResult, RunOptions } from "../../index.ts";
+import type { Lmctfy, ProcessResult, RunOptions } from "../../index.ts";
 import { withHint } from "../hint.ts";
 import { containerOf, withLmctfy } from "../library.ts";
 import type { Call, Flags } from "../model.ts";
 import { printPairs, remark, report } from "../output.ts";
-import { signalNumber } from "../signals.ts";
+import { SignalRelay, signalNumber } from "../signals.ts";
 
 /** Exit codes of a shell for a command that does not start. */
 const NOT_EXECUTABLE = 126;
@@ -19,25 +18,28 @@ export async function run(call: Call): Promise<number> {
   return withLmctfy(flags, async lmctfy => {
     const container = await containerOf(lmctfy, call);
     const { name } = container;
-    // From here on a signal belongs to the command, also while it starts.
-    using signals = options.detached ? undefined : new SignalRelay();
-    let command: ContainerProcess;
     try {
-      command = await container.run(argv, options);
+      if (options.detached) {
+        const { pid } = await container.run(argv, options);
+        printPairs(flags.style, [["pid", pid]], { name, pid });
+        return 0;
+      }
+      using signals = new SignalRelay();
+      const command = await signals.start(signal => container.run(argv, { ...options, signal }));
+      const result = await command.exited;
+      tellEnd(lmctfy, name, result, flags);
+      return exitCodeOf(result);
     } catch (error) {
       return failedStart(error, argv, flags);
     }
-    if (signals === undefined) {
-      printPairs(flags.style, [["pid", command.pid]], { name, pid: command.pid });
-      return 0;
-    }
-    signals.relayTo(command);
-    const result = await command.exited;
-    if (flags.style === "json") remark(`${JSON.stringify({ result: jsonOf(name, result) })}\n`);
-    else if (result.reason === "oom")
-      remark(`lmctfy: ${lmctfy.explainKill(name, "") ?? `${name}: out of memory`}\n`);
-    return exitCodeOf(result);
   });
+}
+
+/** Says how the command ended, where its exit code does not say it. */
+function tellEnd(lmctfy: Lmctfy, name: string, result: ProcessResult, flags: Flags): void {
+  if (flags.style === "json") remark(`${JSON.stringify({ result: jsonOf(name, result) })}\n`);
+  else if (result.reason === "oom")
+    remark(`lmctfy: ${lmctfy.explainKill(name, "") ?? `${name}: out of memory`}\n`);
 }
 
 /** A single word with a space in it is a line for the shell. */
@@ -99,54 +101,4 @@ function jsonOf(
       involuntary_switches: usage.involuntarySwitches,
     },
   };
-}
-
-/** Passes the signals that arrive here on to the command; those that came before it ran, as soon as it does. */
-class SignalRelay implements Disposable {
-  readonly #early: NodeJS.Signals[] = [];
-  readonly #names: readonly NodeJS.Signals[] = [
-    "SIGTERM",
-    "SIGHUP",
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGINT",
-    "SIGQUIT",
-  ];
-  readonly #terminal = hasTerminal();
-  #command: ContainerProcess | undefined;
-
-  constructor() {
-    for (const name of this.#names) process.on(name, this.#receive);
-  }
-
-  relayTo(command: ContainerProcess): void {
-    this.#command = command;
-    for (const signal of this.#early) this.#send(signal);
-  }
-
-  [Symbol.dispose](): void {
-    for (const name of this.#names) process.removeListener(name, this.#receive);
-  }
-
-  readonly #receive = (signal: NodeJS.Signals): void => {
-    // The terminal sends these to the whole process group, and so to the command.
-    if (this.#terminal && (signal === "SIGINT" || signal === "SIGQUIT")) return;
-    if (this.#command === undefined) this.#early.push(signal);
-    else this.#send(signal);
-  };
-
-  #send(signal: NodeJS.Signals): void {
-    // It fails only when the executor is gone, and `exited` tells that.
-    this.#command?.kill(signal).catch(() => {});
-  }
-}
-
-/** Whether this process has a controlling terminal. */
-function hasTerminal(): boolean {
-  try {
-    closeSync(openSync("/dev/tty", "r"));
-    return true;
-  } catch {
-    return false;
-  }
 }

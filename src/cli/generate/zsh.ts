@@ -29,9 +29,8 @@ function flagSpec(flag: Flag): string {
 
 function argumentSpec(arg: Argument): string {
   const action = ACTIONS[arg.completes];
-  if (arg.completes === "command")
-    return `${quote(`:${plain(arg.name)}:_command_names -e`)} '*::argument:_normal'`;
-  if (arg.rest) return quote(`*::${plain(arg.name)}:${action}`);
+  // three colons: the action sees these words only, so that the command in them is the first
+  if (arg.rest) return quote(`*:::${plain(arg.name)}:${action}`);
   return quote(`${arg.optional ? ":" : ""}:${plain(arg.name)}:${action}`);
 }
 
