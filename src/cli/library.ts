@@ -9,6 +9,8 @@ import { meantSubcommand } from "./parse.ts";
 /** Opens the library for as long as `use` takes. */
 export async function withLmctfy<T>(flags: Flags, use: (lmctfy: Lmctfy) => Promise<T>): Promise<T> {
   const { Lmctfy } = await import("../index.ts");
+  // An empty word would be the current directory, which nobody means by an unset variable.
+  if (flags.root === "") throw new LmctfyError("INVALID_ARGUMENT", "--root names no directory");
   const root = flags.root === undefined ? undefined : resolve(flags.root);
   using lmctfy = new Lmctfy({ root, executor: compiledExecutor(process.execPath) });
   return await use(lmctfy);

@@ -44,6 +44,7 @@ test("exit codes, and what is said", async () => {
     [["spec", "/c"], 5, /no container \/c/],
     [["stats", "ful"], 5, /Did you mean lmctfy stats full\?/],
     [["list", "pid", "/a"], 3, /Did you mean lmctfy list pids\?/],
+    [["list", "--root", ""], 3, /--root names no directory/],
     [["list", "-f"], 3, /list containers takes no -f/],
     [["list", "--recursve"], 3, /Did you mean --recursive\?/],
     [["detect", "x"], 3, /"x" is not the id of a process/],
