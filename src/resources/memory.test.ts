@@ -30,6 +30,7 @@ test("v2 counts swap apart", () => {
     [
       "write unified/sub/a/memory.max 100000000",
       "write unified/sub/a/memory.swap.max 50000000",
+      "write unified/sub/memory.low 50000000",
       "write unified/sub/a/memory.low 50000000",
     ],
   );
@@ -37,6 +38,28 @@ test("v2 counts swap apart", () => {
     "write unified/sub/a/memory.max 100000000",
     "write unified/sub/a/memory.swap.max 0",
   ]);
+});
+
+test("v2 protects only what the cgroups above protect", () => {
+  using fake = new FakeCgroups(PURE_V2, {
+    "unified/sub/memory.low": "99\n",
+    "unified/sub/a/memory.low": "1000\n",
+    "unified/sub/b/memory.low": "500\n",
+    "unified/sub/c/memory.low": "0\n",
+  });
+  const { cgroups } = fake;
+  assert.deepEqual(fake.lines(memory.settings({ reservation: 70n }, cgroups, "/d")), [
+    "write unified/sub/memory.low 1570",
+    "write unified/sub/d/memory.low 70",
+  ]);
+  assert.deepEqual(fake.lines(memory.settings({ reservation: 70n }, cgroups, "/a/d")), [
+    "write unified/sub/a/d/memory.low 70",
+  ]);
+  memory.check({ reservation: 1000n }, { cgroups, name: "/a/d" });
+  assert.throws(() => memory.check({ reservation: 1001n }, { cgroups, name: "/a/d" }), {
+    code: "OUT_OF_RANGE",
+    message: "memory.reservation 1001 is more than that of `/a`, which is 1000",
+  });
 });
 
 test("no limit is -1, or all that fits into an int64", () => {

@@ -1,10 +1,12 @@
 /** Memory and swap: `memory` of a spec. */
 import type { Cgroups } from "../cgroup/driver.ts";
 import { readControl } from "../cgroup/files.ts";
+import { parentOf } from "../cgroup/names.ts";
 import type { HostStep } from "../cgroup/steps.ts";
 import { LmctfyError } from "../errors.ts";
 import type { MemorySpec } from "../spec/index.ts";
 import { memoryStats } from "./memory-stats.ts";
+import { readNumber } from "./numbers.ts";
 import {
   type CheckContext,
   checkRange,
@@ -41,6 +43,7 @@ export const memory: Resource<"memory"> = {
     for (const field of ["limit", "reservation", "swap_limit"] as const) {
       if (spec[field] !== undefined) needController(`memory.${field}`, "memory", context.cgroups);
     }
+    if (reservation !== undefined) checkParentReservation(reservation, context);
     if (spec.eviction_priority !== undefined) checkEviction(spec.eviction_priority, context);
   },
 
@@ -83,6 +86,21 @@ function checkSwap(swapLimit: bigint, limit: bigint | undefined): void {
   throw invalid(
     `${what}: ${swapLimit} is less than memory.limit ${limit}`,
     `For no swap at all set it to ${limit}.`,
+  );
+}
+
+/** Version 2 hands protection down from the parent: what that does not have, a child does not get either. */
+function checkParentReservation(reservation: bigint, { cgroups, name }: CheckContext): void {
+  const parent = parentOf(name);
+  if (cgroups.version("memory") !== 2 || parent === "/") return;
+  const theirs = readNumber(cgroups, parent, "memory", "memory.low");
+  if (theirs === undefined || theirs < 0n || theirs >= reservation) return;
+  throw new LmctfyError(
+    "OUT_OF_RANGE",
+    `memory.reservation ${reservation} is more than that of \`${parent}\`, which is ${theirs}`,
+    {
+      hint: `Lower it, or raise that of \`${parent}\` first: cgroup v2 shares it out among the containers below.`,
+    },
   );
 }
 
@@ -135,7 +153,24 @@ function settings2(spec: MemorySpec, cgroups: Cgroups, name: string): HostStep[]
     steps.push(setting(cgroups, name, "memory", "memory.swap.max", swap, "memory.swap_limit", { hints }));
   }
   if (reservation !== undefined) {
+    if (parentOf(name) === "/") {
+      const all = reservation + reservedAtTop(cgroups, name);
+      steps.push(setting(cgroups, "/", "memory", "memory.low", all, "memory.reservation"));
+    }
     steps.push(setting(cgroups, name, "memory", "memory.low", reservation, "memory.reservation"));
   }
   return steps;
+}
+
+/**
+ * What the other containers at the top reserve. The subtree must reserve the sum, or nothing below it would be
+ * protected; and not more, because the kernel may give the rest to those who asked for nothing (memory_recursiveprot).
+ */
+function reservedAtTop(cgroups: Cgroups, name: string): bigint {
+  let sum = 0n;
+  for (const other of cgroups.children("/")) {
+    const low = other === name ? undefined : readNumber(cgroups, other, "memory", "memory.low");
+    if (low !== undefined && low > 0n) sum += low;
+  }
+  return sum;
 }

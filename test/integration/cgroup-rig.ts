@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, rmdirSync } from "node:fs";
 import { type Cgroups, openCgroups } from "../../src/cgroup/driver.ts";
 import type { CgroupLayout } from "../../src/cgroup/layout.ts";
 import { applySteps } from "../../src/cgroup/steps.ts";
@@ -25,10 +25,12 @@ export interface Running {
 
 export class Subtree implements AsyncDisposable {
   readonly cgroups: Cgroups;
+  /** The cgroup at the top of each hierarchy that the test owns. */
+  readonly top = `lmctfy-test-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
 
-  constructor(layout?: CgroupLayout) {
-    const subtree = `lmctfy-test-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
-    this.cgroups = openCgroups({ subtree, ...(layout && { layout }) });
+  /** @param below where in the test's own cgroup the subtree is; "" makes it the subtree */
+  constructor(layout?: CgroupLayout, below = "") {
+    this.cgroups = openCgroups({ subtree: this.top + below, ...(layout && { layout }) });
     applySteps(this.cgroups.rootSteps());
   }
 
@@ -67,11 +69,9 @@ export class Subtree implements AsyncDisposable {
     for (const name of names.reverse()) await cgroups.remove(name);
     cgroups.removeRootIfEmpty();
     for (const { mountPoint } of cgroups.layout.hierarchies) {
-      assert.equal(
-        existsSync(`${mountPoint}/${cgroups.subtree}`),
-        false,
-        `${mountPoint}: the subtree is left`,
-      );
+      const path = `${mountPoint}/${this.top}`;
+      if (this.top !== cgroups.subtree) rmdirSync(path);
+      assert.equal(existsSync(path), false, `${path} is left`);
     }
   }
 }

@@ -1,7 +1,9 @@
 /** The cgroup drivers on this machine's kernel: what processes meet. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { parseOomKills } from "../../src/cgroup/driver.ts";
 import { type CgroupLayout, readLayout } from "../../src/cgroup/layout.ts";
@@ -87,6 +89,40 @@ test("memory.swap_limit, or a word on why not", async t => {
   }
   const limit = collectStats(subtree.cgroups, "/a", "full").memory!.swap_limit!;
   assert.ok(limit > 59_000_000n && limit <= 60_000_000n, `swap limit ${limit}`);
+});
+
+test("memory.reservation: what is reserved stays when memory is reclaimed", { timeout: 60_000 }, async t => {
+  const layout = readLayout();
+  await using subtree = new Subtree(layout, "/sub");
+  const { cgroups } = subtree;
+  const unified = layout.hierarchies.find(({ version }) => version === 2);
+  // Above the subtree, as when the whole machine is short of memory, but without the rest of the machine.
+  const reclaim = `${unified?.mountPoint}/${subtree.top}/memory.reclaim`;
+  if (!existsSync(reclaim))
+    return t.skip("this kernel cannot be told to reclaim memory (v1, or before 5.19)");
+  const scratch = mkdtempSync(join(tmpdir(), "lmctfy-reclaim-"));
+  try {
+    const megabytes = 24;
+    // Hardly more than is used, for the kernel may share out what is reserved and not used (memory_recursiveprot).
+    subtree.create("/kept", { memory: { reservation: 26_000_000n } });
+    subtree.create("/taken");
+    for (const name of ["/kept", "/taken"]) {
+      const write = `dd if=/dev/zero of=${scratch}${name} bs=1M count=${megabytes} conv=fsync 2>/dev/null`;
+      await (await subtree.start(name, ["sh", "-c", write])).ended;
+    }
+    const cache = (name: string) =>
+      Number(collectStats(cgroups, name, "full").memory!.hierarchical_data!.cache!);
+    if (cache("/kept") < megabytes * 1e6)
+      return t.skip(`${scratch} is on a file system without a page cache`);
+    // In small bites: what is reserved is taken too when there is nothing else left.
+    for (let bite = 0; bite < 100 && cache("/taken") > (megabytes * 1e6) / 2; bite++) {
+      writeControl(reclaim, "1M");
+    }
+    assert.ok(cache("/kept") > megabytes * 1e6, `kept ${cache("/kept")}`);
+    assert.ok(cache("/taken") < (megabytes * 1e6) / 2, `taken ${cache("/taken")}`);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
 });
 
 test("pids.limit: fork is refused, and counted", async () => {
