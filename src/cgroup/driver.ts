@@ -67,6 +67,8 @@ export interface Cgroups {
   detect(pid: number | "self"): string;
   /** Kills everything in the container and below; returns when it is empty. */
   kill(name: string, options?: KillOptions): Promise<void>;
+  /** After `kill`, lets the container and all below take new processes; nothing may start in them meanwhile. */
+  renew(name: string): void;
   /** Removes the container's directories and all below; none is fine. */
   remove(name: string): Promise<void>;
   removeRootIfEmpty(): void;
@@ -138,6 +140,10 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
 
     async kill(name, killOptions) {
       await killTree(trees, name, killOptions);
+    },
+
+    renew(name) {
+      for (const tree of trees) tree.renew(name);
     },
 
     async remove(name) {

@@ -25,6 +25,8 @@ export interface Tree {
   rootSteps(): HostStep[];
   /** Makes the directories of a container. */
   directorySteps(name: string): HostStep[];
+  /** Makes a container, whose tasks were killed, able to take new ones. */
+  renew(name: string): void;
   /** Hands the directories of a container to an owner. */
   ownerSteps(name: string, owner: Owner): HostStep[];
 }

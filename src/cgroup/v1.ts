@@ -33,6 +33,8 @@ export function openV1(hierarchy: Hierarchy, subtree: string): Tree {
       return [{ op: "mkdir", path: base + pathOfContainer(name), ...creation(name) }];
     },
 
+    renew() {},
+
     ownerSteps(name: string, owner: Owner) {
       return chownSteps(name, owner, directory(name), ["tasks", "cgroup.procs"]);
     },

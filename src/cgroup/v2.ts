@@ -1,5 +1,7 @@
 /** The version 2 hierarchy: controllers are enabled from the top down, tasks sit in leaves. */
-import { readControl } from "./files.ts";
+import { chownSync, mkdirSync, rmdirSync, statSync } from "node:fs";
+import { errnoOf, fromSystemError } from "../errors.ts";
+import { readControl, walk } from "./files.ts";
 import type { Controller, Hierarchy } from "./layout.ts";
 import { checkSubtree, LEAF, parentOf, pathOfContainer, pathOfName } from "./names.ts";
 import type { Hints, HostStep } from "./steps.ts";
@@ -57,12 +59,34 @@ export function openV2(hierarchy: Hierarchy, subtree: string): Tree {
       ];
     },
 
+    renew: name => renewLeaves(directory(name)),
+
     ownerSteps(name: string, owner: Owner) {
       const files = ["cgroup.procs", "cgroup.threads", "cgroup.subtree_control"];
       const path = directory(name);
       return [path, `${path}/${LEAF}`].flatMap(each => chownSteps(name, owner, each, files));
     },
   };
+}
+
+/**
+ * A process that clone3 puts into a cgroup on which cgroup.kill was ever used is killed at birth, unless its parent's
+ * cgroup was killed as often: the kernel compares the two counts (kernel/cgroup/cgroup.c, kill_seq). A new leaf starts
+ * to count anew.
+ */
+function renewLeaves(directory: string): void {
+  for (const leaf of walk(directory).filter(path => path.endsWith(`/${LEAF}`))) {
+    try {
+      const { uid, gid } = statSync(leaf);
+      rmdirSync(leaf);
+      mkdirSync(leaf, 0o755);
+      for (const file of ["", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control"]) {
+        if (uid !== 0 || gid !== 0) chownSync(leaf + file, uid, gid);
+      }
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw fromSystemError(error, "renew", leaf);
+    }
+  }
 }
 
 /** Enables what is missing of some controllers for the children of a cgroup; a cgroup that is still to be made lacks all. */

@@ -2,7 +2,7 @@
 import { LmctfyError } from "../errors.ts";
 import { dispatch } from "./dispatch.ts";
 import { remark, report } from "./output.ts";
-import { parse } from "./parse.ts";
+import { type Parsed, parse } from "./parse.ts";
 
 export async function inside(what: string, words: readonly string[]): Promise<number> {
   try {
@@ -41,7 +41,19 @@ async function hotRun([reason, ...words]: readonly string[]): Promise<number> {
       `no such reason for --hot-run: ${JSON.stringify(reason ?? "")}`,
     );
   }
-  return dispatch(parse(words));
+  const invocation = parse(words);
+  // The program is missing or no longer good: it is compiled again, so that the next run is fast.
+  if (!reason!.startsWith("failed")) await makeAgain(invocation);
+  return dispatch(invocation);
+}
+
+async function makeAgain({ args, flags }: Parsed): Promise<void> {
+  const { withLmctfy } = await import("./library.ts");
+  try {
+    await withLmctfy(flags, async lmctfy => (await lmctfy.get(args[0] ?? "")).realise());
+  } catch {
+    // Whatever is wrong is wrong for the run itself too, which says it.
+  }
 }
 
 /**

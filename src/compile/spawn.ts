@@ -95,7 +95,8 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   enterCgroups(b, input.entrance);
   b.stage("preparing standard input and output");
   for (const [target, fd] of theirs.entries()) if (fd) b.syscall("dup3", [fd, target, 0]);
-  if (input.detached) b.syscall("setsid", []);
+  // Without the caller's input it needs no part in the caller's terminal, nor in the signals of its process group.
+  if (input.detached || input.stdio[0] !== "inherit") b.syscall("setsid", []);
   if (input.user) becomeUser(b, input.user);
   b.stage("changing the working directory");
   b.syscall("chdir", [b.string(input.cwd)]);

@@ -10,7 +10,7 @@ import { readExitRecord } from "./exit-record.ts";
 import { lockContainer } from "./lock.ts";
 import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
 import { recover } from "./recover.ts";
-import { runInContainer } from "./run.ts";
+import { realiseAgain, runInContainer } from "./run.ts";
 import { requireContainer, subcontainers, subcontainersRecursive } from "./store.ts";
 import type { ContainerProcess, DetachedEnd, Plan, RunOptions, StatsLevel } from "./types.ts";
 
@@ -88,9 +88,19 @@ export class Container implements AsyncDisposable {
     }
     const { places, executor, arch, cgroups } = this.#context;
     requireContainer(places, this.name);
-    using _lock = await lockContainer(executor, arch, places, this.name, { mode: "shared" });
+    await cgroups.kill(this.name); // before the lock: it may be held by a command that starts, and can be killed too
+    using _lock = await lockContainer(executor, arch, places, this.name, { mode: "exclusive" });
     requireContainer(places, this.name);
     await cgroups.kill(this.name);
+    cgroups.renew(this.name);
+  }
+
+  /**
+   * Makes its cgroups and its program again: what a restart of the machine took, or what became unusable.
+   * `run` does so by itself when it finds them missing.
+   */
+  async realise(): Promise<void> {
+    if (this.name !== "/") await realiseAgain(this.#context, this.name);
   }
 
   /** What is done to create it and to run a command in it, as data. */

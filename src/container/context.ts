@@ -9,6 +9,8 @@ export class Context {
   readonly places: Places;
   readonly executor: Executor;
   readonly arch: Arch;
+  /** Containers that an operation of this very process makes or destroys: nobody here takes them for abandoned. */
+  readonly busy = new Set<string>();
   #cgroups: Cgroups | undefined;
 
   constructor(root: string | undefined, executorPath: string | undefined) {

@@ -6,7 +6,7 @@ import type { Context } from "./context.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
 import { ensureRealised, realise } from "./realise.ts";
-import { undoContainer } from "./recover.ts";
+import { busyWith, undoContainer } from "./recover.ts";
 import { clearPending, containerExists, makeStateDirectory, markPending, writeSpecFile } from "./store.ts";
 
 /**
@@ -28,12 +28,15 @@ export async function createContainer(
   const parent = parentOf(name)!;
   using _parentLock = await lockParent(context, parent, signal);
   refuseExisting(context, name);
+  refuseStrays(context, name);
 
+  using _busy = busyWith(context, name);
   markPending(places, name);
   using _lock = await lockContainer(executor, arch, places, name, { mode: "exclusive", signal });
   refuseExisting(context, name);
   markPending(places, name); // whoever cleaned up while we waited took the mark away
   try {
+    await cgroups.remove(name); // empty ones of a container that lost its state
     if (parent !== "/" && !cgroups.exists(parent)) await ensureRealised(context, parent);
     makeStateDirectory(places, name);
     realise(context, name, spec);
@@ -66,6 +69,22 @@ async function lockParent(
   lock[Symbol.dispose]();
   await undoContainer(context, parent);
   throw missing;
+}
+
+/** Processes in cgroups of a container that does not exist: its state was deleted by hand, and they may be anybody's. */
+function refuseStrays(context: Context, name: string): void {
+  if (!context.cgroups.exists(name)) return;
+  const pids = context.cgroups.pids(name, { recursive: true });
+  if (pids.length === 0 || context.busy.has(name)) return;
+  const some = pids.slice(0, 5).join(", ");
+  throw new LmctfyError(
+    "FAILED_PRECONDITION",
+    `the cgroups of ${name} exist already, with processes: ${some}`,
+    {
+      path: name,
+      hint: "A container of this name lost its state. End these processes, or choose another name.",
+    },
+  );
 }
 
 function refuseExisting(context: Context, name: string): void {

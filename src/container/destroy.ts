@@ -2,7 +2,7 @@
 import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { lockContainer } from "./lock.ts";
-import { undoContainer } from "./recover.ts";
+import { busyWith, undoContainer } from "./recover.ts";
 import { markPending, removeSpecFile, requireContainer, subcontainers } from "./store.ts";
 
 /**
@@ -22,6 +22,7 @@ export async function destroyContainer(context: Context, name: string, force: bo
   for (const child of subcontainers(places, name)) await destroyChild(context, child);
   await cgroups.kill(name);
   requireContainer(places, name);
+  using _busy = busyWith(context, name);
   markPending(places, name);
   removeSpecFile(places, name);
   await undoContainer(context, name);

@@ -6,7 +6,7 @@ import { errnoOf } from "../errors.ts";
 import { encodeProgram } from "../kernel/image.ts";
 import type { Program } from "../kernel/program.ts";
 import { machineStamp } from "../kernel/stamp.ts";
-import { processSettings } from "../resources/index.ts";
+import { createSteps, processSettings } from "../resources/index.ts";
 import { type ContainerSpec, parseSpec } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { parentOf } from "./names.ts";
@@ -21,7 +21,7 @@ export async function loadSpec(context: Context, name: string): Promise<Containe
 
 /** The host's side of `create`, as data. */
 export function creationSteps(context: Context, name: string, spec: ContainerSpec): HostStep[] {
-  return [...context.cgroups.rootSteps(), ...context.cgroups.createSteps(name, spec)];
+  return [...context.cgroups.rootSteps(), ...createSteps(context.cgroups, name, spec)];
 }
 
 /** Where the container's processes go. */
@@ -42,16 +42,25 @@ export function hotProgram(context: Context, name: string, spec: ContainerSpec):
 }
 
 /**
- * Makes the cgroups and the program. What fails has undone its own directories; the caller holds the container's
+ * Makes the cgroups and the program; `again` where some of them may still be there. What fails has undone its own directories; the caller holds the container's
  * lock and removes the rest.
  */
-export function realise(context: Context, name: string, spec: ContainerSpec): void {
+export function realise(
+  context: Context,
+  name: string,
+  spec: ContainerSpec,
+  options: { again?: boolean } = {},
+): void {
+  const steps = (): HostStep[] => {
+    const all = creationSteps(context, name, spec);
+    return options.again ? all.map(step => (step.op === "mkdir" ? { ...step, mayExist: true } : step)) : all;
+  };
   try {
-    applySteps(creationSteps(context, name, spec));
+    applySteps(steps());
   } catch (error) {
     // The subtree's root is removed when its last container goes, which may have been right now: once more.
     if (errnoOf((error as Error).cause) !== "ENOENT") throw error;
-    applySteps(creationSteps(context, name, spec));
+    applySteps(steps());
   }
   makeRuntimeDirectory(context.places, name);
   writeProgram(context.places, name, encodeProgram(hotProgram(context, name, spec)));
@@ -62,5 +71,5 @@ export async function ensureRealised(context: Context, name: string): Promise<vo
   const parent = parentOf(name);
   if (parent !== undefined && parent !== "/" && !context.cgroups.exists(parent))
     await ensureRealised(context, parent);
-  realise(context, name, await loadSpec(context, name));
+  realise(context, name, await loadSpec(context, name), { again: true });
 }

@@ -10,6 +10,12 @@ import { clearPending, containerExists, pendingNames, removeDirectories } from "
  */
 const PATIENCE_MS = 500;
 
+/** Notes, for as long as it is held, that this process makes or destroys the container. */
+export function busyWith(context: Context, name: string): Disposable {
+  context.busy.add(name);
+  return { [Symbol.dispose]: () => void context.busy.delete(name) };
+}
+
 /** Removes all that belongs to a container that does not exist (any more, or yet). The caller holds its lock. */
 export async function undoContainer(context: Context, name: string): Promise<void> {
   await context.cgroups.kill(name);
@@ -28,16 +34,22 @@ export async function recover(context: Context): Promise<string[]> {
   const { places, executor, arch } = context;
   const recovered: string[] = [];
   // deepest first: a directory is removed after those inside it
-  for (const name of pendingNames(places).sort((a, b) => b.length - a.length)) {
+  const pending = pendingNames(places).filter(name => !context.busy.has(name));
+  for (const name of pending.sort((a, b) => b.length - a.length)) {
     try {
       using _lock = await lockContainer(executor, arch, places, name, {
         mode: "exclusive",
         patienceMs: PATIENCE_MS,
       });
-      if (!pendingNames(places).includes(name)) continue;
-      if (containerExists(places, name)) clearPending(places, name);
-      else await undoContainer(context, name);
-      recovered.push(name);
+      if (containerExists(places, name)) {
+        clearPending(places, name);
+        recovered.push(name);
+        continue;
+      }
+      // Its maker may have finished meanwhile; then all there is to remove is the directory that our lock made.
+      const abandoned = pendingNames(places).includes(name);
+      await undoContainer(context, name);
+      if (abandoned) recovered.push(name);
     } catch (error) {
       // Somebody still works on it: it is not ours to clean up.
       if (!(error instanceof LmctfyError && error.code === "UNAVAILABLE")) throw error;

@@ -10,7 +10,7 @@ import { oomBetween, readOomCounters } from "./oom.ts";
 import { runtimeDirectory } from "./places.ts";
 import { describeEnd, RunningProcess } from "./process.ts";
 import { ensureRealised, entranceOf, loadSpec } from "./realise.ts";
-import { makeRuntimeDirectory, requireContainer } from "./store.ts";
+import { requireContainer } from "./store.ts";
 import { openPipe } from "./streams.ts";
 import type { ContainerProcess, ProcessResult, RunOptions, StdioTarget } from "./types.ts";
 import { resolveUser } from "./users.ts";
@@ -68,8 +68,7 @@ async function start(
       if (!(error instanceof ProgramFailure)) throw error;
       if (error.errno === "EAGAIN" && error.syscall?.startsWith("flock")) {
         if (performance.now() >= deadline) throw busy(name, error);
-      } else if (error.errno === "ENOENT" && !isExec(compiled.program, error) && !realised) {
-        requireContainer(context.places, name);
+      } else if (lostItsCgroups(compiled.program, error) && !realised) {
         await realiseAgain(context, name);
         realised = true;
         continue;
@@ -79,8 +78,9 @@ async function start(
   }
 }
 
-async function realiseAgain(context: Context, name: string): Promise<void> {
-  makeRuntimeDirectory(context.places, name);
+/** Makes again what a restart of the machine took. */
+export async function realiseAgain(context: Context, name: string): Promise<void> {
+  requireContainer(context.places, name);
   using _lock = await lockContainer(context.executor, context.arch, context.places, name, {
     mode: "exclusive",
   });
@@ -90,6 +90,12 @@ async function realiseAgain(context: Context, name: string): Promise<void> {
 
 const isExec = (program: Program, failure: ProgramFailure): boolean =>
   program.operations[failure.step]?.code === OP.exec;
+
+/** The runtime directory or a cgroup is missing; a missing command or working directory is the caller's mistake. */
+const lostItsCgroups = (program: Program, failure: ProgramFailure): boolean =>
+  (failure.errno === "ENOENT" || failure.errno === "ENODEV") &&
+  !isExec(program, failure) &&
+  !failure.syscall?.startsWith("chdir");
 
 function busy(name: string, cause: unknown): LmctfyError {
   return new LmctfyError("UNAVAILABLE", `container ${name} is busy: another command works on it`, {
