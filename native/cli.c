@@ -4,6 +4,7 @@
 #include "text.h"
 
 #define CLI "/../libexec/lmctfy/cli"
+#define CALLERS "LMCTFY_CALLER_"
 
 /* What a JavaScript runtime, its TLS library or the C library takes code, files or options from. */
 static const char *const injectors[] = {
@@ -19,18 +20,30 @@ static int injects(const char *variable)
 	return 0;
 }
 
-/* As many words as there were, at most: the copy always fits. */
+/* The environment for a runtime that must not obey it: such variables get a name that means nothing to it, for they
+ * are the caller's still, and his command's (src/cli/environment.ts puts them back). One mapping holds the list and
+ * the new names: its size is the sum of all, so that both always fit. */
 static char **scrubbed(char **envp)
 {
-	uint64_t count = 0, kept = 0;
-	char **copy;
+	uint64_t count = 0, size = 0;
+	char **copy, *text;
 
-	while (envp && envp[count])
-		count++;
-	copy = map_memory((count + 1) * sizeof(*copy));
-	for (uint64_t i = 0; copy && i < count; i++)
+	for (; envp && envp[count]; count++)
+		if (injects(envp[count]))
+			size += sizeof(CALLERS) + text_length(envp[count]);
+	copy = map_memory((count + 1) * sizeof(*copy) + size);
+	text = (char *)(copy + count + 1);
+	for (uint64_t i = 0; copy && i < count; i++) {
+		uint64_t length = text_length(envp[i]) + 1;
+
+		copy[i] = envp[i];
 		if (!injects(envp[i]))
-			copy[kept++] = envp[i];
+			continue;
+		copy[i] = text;
+		memcpy(text, CALLERS, sizeof(CALLERS) - 1);
+		memcpy(text + sizeof(CALLERS) - 1, envp[i], length);
+		text += sizeof(CALLERS) - 1 + length;
+	}
 	return copy;
 }
 

@@ -8,9 +8,11 @@
 #include "sys.h"
 #include "text.h"
 
-#define CONTAINERS "/run/lmctfy/containers/"
+#define RUNTIME "/run/lmctfy"
+#define CONTAINERS "containers/"
+#define ROOT_VARIABLE "LMCTFY_ROOT="
 
-enum { LONGEST_NAME = 400 };
+enum { LONGEST_NAME = 400, LONGEST_ROOT = 1000 };
 
 static int is_alphanumeric(char c)
 {
@@ -62,22 +64,44 @@ static int is_inside_container(void)
 	return 0;
 }
 
-/* No link on the way: who may write below a handed-over container must not lead us to another one's program. */
-static long open_container(const char *name)
-{
-	struct { uint64_t flags, mode, resolve; } how = { 0200000 /* directory */, 0, 4 /* no symbolic links */ };
-	char path[sizeof(CONTAINERS) + LONGEST_NAME];
-	long fd;
+#ifdef __aarch64__
+enum { O_DIRECTORY = 040000 };
+#else
+enum { O_DIRECTORY = 0200000 };
+#endif
 
+/* The runtime directory of all containers; the way to it is the administrator's, or the caller's own choice. */
+static long open_runtime(const char *root)
+{
+	static const char below[] = "/run";
+	char path[LONGEST_ROOT + sizeof(below)];
+	uint64_t length;
+
+	if (!root)
+		return sys6(__NR_openat, -100, (long)RUNTIME, O_RDONLY_CLOEXEC | O_DIRECTORY, 0, 0, 0);
+	length = text_length(root);
+	if (*root != '/' || length > LONGEST_ROOT)
+		return -ENOENT;
+	memcpy(path, root, length);
+	memcpy(path + length, below, sizeof(below));
+	return sys6(__NR_openat, -100, (long)path, O_RDONLY_CLOEXEC | O_DIRECTORY, 0, 0, 0);
+}
+
+/* No link on the way: who may write below a handed-over container must not lead us to another one's program. */
+static long open_container(const char *root, const char *name)
+{
+	struct { uint64_t flags, mode, resolve; } how = { O_RDONLY_CLOEXEC | O_DIRECTORY, 0, 4 /* no links */ | 8 /* beneath */ };
+	char path[sizeof(CONTAINERS) + LONGEST_NAME];
+	long runtime = open_runtime(root), fd;
+
+	if (is_error(runtime))
+		return runtime;
 	if (*name == '/')
 		name++;
 	memcpy(path, CONTAINERS, sizeof(CONTAINERS) - 1);
 	memcpy(path + sizeof(CONTAINERS) - 1, name, text_length(name) + 1);
-#ifdef __aarch64__
-	how.flags = 040000;
-#endif
-	how.flags |= O_RDONLY_CLOEXEC;
-	fd = sys6(__NR_openat2, -100, (long)path, (long)&how, sizeof(how), 0, 0);
+	fd = sys6(__NR_openat2, runtime, (long)path, (long)&how, sizeof(how), 0, 0);
+	sys1(__NR_close, runtime);
 	return fd;
 }
 
@@ -88,11 +112,12 @@ static long open_program(long directory)
 	return sys6(__NR_openat2, directory, (long)"_run.prog", (long)&how, sizeof(how), 0, 0);
 }
 
-static const char *find_variable(char **envp, const char *prefix)
+/* The root that the caller chose; null for the standard places. Empty means unset, as on the TypeScript side. */
+static const char *chosen_root(char **envp)
 {
 	for (; *envp; envp++)
-		if (text_begins(*envp, prefix))
-			return *envp;
+		if (text_begins(*envp, ROOT_VARIABLE) && (*envp)[sizeof(ROOT_VARIABLE) - 1])
+			return *envp + sizeof(ROOT_VARIABLE) - 1;
 	return 0;
 }
 
@@ -128,7 +153,7 @@ static int no_cli(int error)
 /* Which part of the hot path said no: one of the reasons of --hot-run. Null: the program ran to its end. */
 static const char *hot_run(struct machine *m, const char *name, int detached, char **command, char **envp)
 {
-	long directory = open_container(name), fd;
+	long directory = open_container(chosen_root(envp), name), fd;
 	struct loaded l;
 	int result;
 
@@ -199,7 +224,7 @@ int front(int argc, char **argv, char **envp)
 	int name = 2 + detached;
 
 	if (argc < name + 2 || !text_is(argv[1], "run") || !is_plain_name(argv[name]) ||
-	    find_variable(envp, "LMCTFY_ROOT=") || (argv[name][0] != '/' && is_inside_container()))
+	    (argv[name][0] != '/' && is_inside_container()))
 		return no_cli(hand_over(argc, argv, envp, 0));
 
 	signal_mask(SIG_BLOCK, 0, &mask);

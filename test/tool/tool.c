@@ -61,6 +61,7 @@ static int forks(char **argv)
 	long want = number(argv, 0, 10), got = 0;
 	int error = 0;
 
+	setpgid(0, 0); /* so that the signal at the end reaches the children alone */
 	for (; got < want; got++) {
 		pid_t pid = fork();
 

@@ -1,6 +1,7 @@
 /** `lmctfy run`, where the hot path does not serve: with flags of its own, another root, or a container to be made again. */
 import { LmctfyError } from "../../errors.ts";
 import type { Lmctfy, ProcessResult, RunOptions } from "../../index.ts";
+import { callersEnvironment } from "../environment.ts";
 import { withHint } from "../hint.ts";
 import { containerOf, withLmctfy } from "../library.ts";
 import type { Call, Flags } from "../model.ts";
@@ -51,7 +52,7 @@ function optionsOf(flags: Flags): RunOptions {
   const options: RunOptions = { detached: flags.noWait ?? false, stdio: flags.noWait ? "ignore" : "inherit" };
   if (flags.user !== undefined) options.user = flags.user;
   if (flags.cwd !== undefined) options.cwd = flags.cwd;
-  if (flags.env !== undefined) options.env = { ...process.env, ...variables(flags.env) };
+  options.env = { ...callersEnvironment(), ...variables(flags.env ?? []) };
   return options;
 }
 
