@@ -84,7 +84,9 @@ function renewLeaves(directory: string): void {
         if (uid !== 0 || gid !== 0) chownSync(leaf + file, uid, gid);
       }
     } catch (error) {
-      if (errnoOf(error) !== "ENOENT") throw fromSystemError(error, "renew", leaf);
+      // EBUSY: there are processes in it, so it takes some.
+      if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "EBUSY")
+        throw fromSystemError(error, "renew", leaf);
     }
   }
 }

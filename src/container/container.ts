@@ -9,9 +9,15 @@ import { destroyContainer } from "./destroy.ts";
 import { readExitRecord } from "./exit-record.ts";
 import { lockContainer } from "./lock.ts";
 import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
-import { recover } from "./recover.ts";
+import { busyWith, recover } from "./recover.ts";
 import { realiseAgain, runInContainer } from "./run.ts";
-import { requireContainer, subcontainers, subcontainersRecursive } from "./store.ts";
+import {
+  clearPending,
+  markPending,
+  requireContainer,
+  subcontainers,
+  subcontainersRecursive,
+} from "./store.ts";
 import type { ContainerProcess, DetachedEnd, Plan, RunOptions, StatsLevel } from "./types.ts";
 
 /**
@@ -88,11 +94,13 @@ export class Container implements AsyncDisposable {
     }
     const { places, executor, arch, cgroups } = this.#context;
     requireContainer(places, this.name);
-    await cgroups.kill(this.name); // before the lock: it may be held by a command that starts, and can be killed too
     using _lock = await lockContainer(executor, arch, places, this.name, { mode: "exclusive" });
     requireContainer(places, this.name);
+    using _busy = busyWith(this.#context, this.name);
+    markPending(places, this.name);
     await cgroups.kill(this.name);
     cgroups.renew(this.name);
+    clearPending(places, this.name);
   }
 
   /**

@@ -3,11 +3,22 @@ import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { lockContainer } from "./lock.ts";
 import { busyWith, undoContainer } from "./recover.ts";
-import { markPending, removeSpecFile, requireContainer, subcontainers } from "./store.ts";
+import {
+  clearPending,
+  markPending,
+  readSpecFile,
+  removeSpecFile,
+  requireContainer,
+  subcontainers,
+  writeSpecFile,
+} from "./store.ts";
 
 /**
- * Children go before their parents, each under its own lock, so that no command starts meanwhile. When the kernel
- * cannot kill a process, the container stays as it is.
+ * ```
+ * lock ─▶ mark pending ─▶ remove the spec file (it does not exist any more) ─▶ kill, remove cgroups and files ─▶ unmark
+ *                                                  └── a process cannot be killed: the spec file is put back ──┘
+ * ```
+ * Children go before their parents, each under its own lock, so that no command starts meanwhile.
  */
 export async function destroyContainer(context: Context, name: string, force: boolean): Promise<void> {
   const { places, executor, arch, cgroups } = context;
@@ -18,13 +29,21 @@ export async function destroyContainer(context: Context, name: string, force: bo
   }
   requireContainer(places, name);
   using _lock = await lockContainer(executor, arch, places, name, { mode: "exclusive" });
+  requireContainer(places, name);
   if (!force) refuseUsed(context, name);
   for (const child of subcontainers(places, name)) await destroyChild(context, child);
-  await cgroups.kill(name);
-  requireContainer(places, name);
+  const spec = readSpecFile(places, name);
   using _busy = busyWith(context, name);
   markPending(places, name);
   removeSpecFile(places, name);
+  try {
+    await cgroups.kill(name);
+  } catch (error) {
+    cgroups.renew(name);
+    writeSpecFile(places, name, spec);
+    clearPending(places, name);
+    throw error;
+  }
   await undoContainer(context, name);
 }
 

@@ -9,6 +9,8 @@ import { clearPending, containerExists, pendingNames, removeDirectories } from "
  * within a moment, one that lives is about to end.
  */
 const PATIENCE_MS = 500;
+/** A process that resists longer is left to a later command: this one has other things to do. */
+const KILL_TIMEOUT_MS = 500;
 
 /** Notes, for as long as it is held, that this process makes or destroys the container. */
 export function busyWith(context: Context, name: string): Disposable {
@@ -17,8 +19,8 @@ export function busyWith(context: Context, name: string): Disposable {
 }
 
 /** Removes all that belongs to a container that does not exist (any more, or yet). The caller holds its lock. */
-export async function undoContainer(context: Context, name: string): Promise<void> {
-  await context.cgroups.kill(name);
+export async function undoContainer(context: Context, name: string, killTimeout?: number): Promise<void> {
+  await context.cgroups.kill(name, killTimeout === undefined ? {} : { timeout: killTimeout });
   await context.cgroups.remove(name);
   removeDirectories(context.places, name);
   clearPending(context.places, name);
@@ -42,17 +44,20 @@ export async function recover(context: Context): Promise<string[]> {
         patienceMs: PATIENCE_MS,
       });
       if (containerExists(places, name)) {
+        context.cgroups.renew(name); // killAll may have been cut short between its two halves
         clearPending(places, name);
         recovered.push(name);
         continue;
       }
       // Its maker may have finished meanwhile; then all there is to remove is the directory that our lock made.
       const abandoned = pendingNames(places).includes(name);
-      await undoContainer(context, name);
+      await undoContainer(context, name, KILL_TIMEOUT_MS);
       if (abandoned) recovered.push(name);
     } catch (error) {
-      // Somebody still works on it: it is not ours to clean up.
-      if (!(error instanceof LmctfyError && error.code === "UNAVAILABLE")) throw error;
+      // Somebody still works on it, or a process cannot be killed: a later command tries again.
+      const later =
+        error instanceof LmctfyError && ["UNAVAILABLE", "FAILED_PRECONDITION"].includes(error.code);
+      if (!later) throw error;
     }
   }
   return recovered;

@@ -45,7 +45,8 @@ const IDMAP_BY_BAD_FD = words(MOUNT_ATTR_IDMAP, 0n, 0n, BigInt(BAD_FD));
 
 /** What lmctfy uses or will use, by the name under which it is reported. */
 export const FEATURE_CALLS: { readonly [feature: string]: FeatureCall } = {
-  clone3: { name: "clone3", args: [NULL, 0] },
+  // Too small to be its arguments.
+  clone3: { name: "clone3", args: [INTO_BAD_CGROUP, 0] },
   clone_into_cgroup: { name: "clone3", args: [INTO_BAD_CGROUP, INTO_BAD_CGROUP.length], only: "EBADF" },
   close_range: { name: "close_range", args: [1, 0, 0] },
   // A range without descriptors; Linux before 5.11 does not know the flag.
