@@ -1,5 +1,5 @@
 /** The entrance to the library: one installation of lmctfy on this machine. */
-import { detectFeatures, type Features } from "../kernel/features.ts";
+import { detectFeatures, type Features } from "../features/features.ts";
 import { type ContainerSpec, type ContainerSpecInput, type InitSpec, specFromObject } from "../spec/index.ts";
 import { Container } from "./container.ts";
 import { Context } from "./context.ts";

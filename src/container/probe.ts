@@ -1,7 +1,7 @@
 /** Tries system calls in the executor: it is single-threaded, and the calls are made so that they do nothing. */
 
+import type { ProbeCall } from "../features/calls.ts";
 import { errnoName } from "../kernel/errno.ts";
-import type { ProbeCall } from "../kernel/feature-calls.ts";
 import { ProgramBuilder } from "../kernel/program.ts";
 import type { Context } from "./context.ts";
 

@@ -9,6 +9,6 @@ export async function features({ flags }: Call): Promise<undefined> {
     printJson(found);
     return;
   }
-  const { formatFeatures } = await import("../../kernel/features-text.ts");
+  const { formatFeatures } = await import("../../features/text.ts");
   print(formatFeatures(found));
 }

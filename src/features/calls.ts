@@ -2,7 +2,7 @@
  * Which system calls this kernel has: each is called in a way that cannot do anything, and the error tells. A call
  * that the kernel lacks fails with ENOSYS before it looks at its arguments.
  */
-import type { SyscallName } from "./syscalls.ts";
+import type { SyscallName } from "../kernel/syscalls.ts";
 
 /** A call to try; bytes stand for a pointer to them. */
 export interface ProbeCall {

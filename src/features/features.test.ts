@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeCgroups, PURE_V2, SEPARATE_V1 } from "../../test/rig/fake-cgroups.ts";
+import { SYSCALLS } from "../kernel/syscalls.ts";
+import { FEATURE_CALLS } from "./calls.ts";
 import { CAPABILITIES, capabilityNames } from "./capabilities.ts";
-import { FEATURE_CALLS } from "./feature-calls.ts";
-import { detectFeatures, formatFeatures, type ProbeSyscalls } from "./features.ts";
-import { SYSCALLS } from "./syscalls.ts";
+import { detectFeatures, type ProbeSyscalls } from "./features.ts";
+import { formatFeatures } from "./text.ts";
 
 const MACHINE = {
   "proc/self/status": "Name:\tnode\nCapEff:\t000001fffeffffff\n",

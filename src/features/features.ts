@@ -3,11 +3,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { arch, release } from "node:os";
 import { type CgroupLayout, readLayout } from "../cgroup/layout.ts";
 import { errnoOf } from "../errors.ts";
+import { type ProbeSyscalls, probeFeatureCalls, type Support } from "./calls.ts";
 import { capabilityNames } from "./capabilities.ts";
-import { type ProbeSyscalls, probeFeatureCalls, type Support } from "./feature-calls.ts";
 
-export type { ProbeCall, ProbeSyscalls, Support } from "./feature-calls.ts";
-export { formatFeatures } from "./features-text.ts";
+export type { ProbeCall, ProbeSyscalls, Support } from "./calls.ts";
 
 /** The shape of `lmctfy features --json`: names are only ever added. */
 export interface Features {

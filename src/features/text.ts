@@ -1,5 +1,5 @@
 /** Features, for people. */
-import type { Support } from "./feature-calls.ts";
+import type { Support } from "./calls.ts";
 import type { Features } from "./features.ts";
 
 const WIDTH = 16;
