@@ -32,8 +32,10 @@ static char **scrubbed(char **envp)
 		if (injects(envp[count]))
 			size += sizeof(CALLERS) + text_length(envp[count]);
 	copy = map_memory((count + 1) * sizeof(*copy) + size);
+	if (!copy)
+		return 0;
 	text = (char *)(copy + count + 1);
-	for (uint64_t i = 0; copy && i < count; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		uint64_t length = text_length(envp[i]) + 1;
 
 		copy[i] = envp[i];

@@ -3,12 +3,6 @@
 #include "sys.h"
 #include "text.h"
 
-#ifdef LMCTFY_FUZZ
-#define touch(data, extent) fuzz_touch(data, extent)
-#else
-#define touch(data, extent) ((void)0)
-#endif
-
 /* The block is as large as the checker was told, and every relocation lies inside it. */
 int machine_load(struct machine *m, const uint8_t *image, uint64_t image_size)
 {
@@ -84,7 +78,7 @@ static int op_syscall(struct machine *m, const struct op *o, int64_t *value)
 	if (clones && clone_shares(m, o, a))
 		return EINVAL;
 	do
-		r = sys6(o->nr, (long)a[0], (long)a[1], (long)a[2], (long)a[3], (long)a[4], (long)a[5]);
+		r = program_call(o->nr, (long)a[0], (long)a[1], (long)a[2], (long)a[3], (long)a[4], (long)a[5]);
 	while (r == -EINTR && o->nr != __NR_close);	/* an interrupted close has closed */
 	if (r == -EINTR)
 		r = 0;

@@ -1,6 +1,6 @@
 /*
  * Raw system calls. Nothing here knows about errno or cancellation: a result in -4095 … -1 is an error.
- * The fuzzer replaces this one function, and with it the whole kernel.
+ * The fuzzer replaces these functions, and with them the whole kernel.
  */
 #ifndef SYS_H
 #define SYS_H
@@ -11,9 +11,13 @@
 #include <stdint.h>
 
 #ifdef LMCTFY_FUZZ
+/* Ours, with arguments that are good by construction; and the program's, with any. */
 long fuzz_syscall(long nr, long a, long b, long c, long d, long e, long f);
+long fuzz_program_call(long nr, long a, long b, long c, long d, long e, long f);
 void fuzz_touch(void *data, uint64_t extent);
 #define sys6 fuzz_syscall
+#define program_call fuzz_program_call
+#define touch(data, extent) fuzz_touch(data, extent)
 #elif defined(__x86_64__)
 static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -45,6 +49,11 @@ static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
 			 : "memory");
 	return x0;
 }
+#endif
+
+#ifndef LMCTFY_FUZZ
+#define program_call sys6
+#define touch(data, extent) ((void)0)
 #endif
 
 #define sys3(nr, a, b, c) sys6(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
@@ -96,6 +105,12 @@ static inline long signal_mask(int how, sigset set, sigset *old)
 	return sys6(__NR_rt_sigprocmask, how, (long)&set, (long)old, sizeof(sigset), 0, 0);
 }
 
+#ifdef LMCTFY_FUZZ
+void *fuzz_map(uint64_t size);
+void fuzz_unmap(const void *at, uint64_t size);
+#define map_memory fuzz_map
+#define unmap_memory fuzz_unmap
+#else
 /* Private anonymous memory, zeroed; null when there is none. */
 static inline void *map_memory(uint64_t size)
 {
@@ -109,6 +124,7 @@ static inline void unmap_memory(const void *at, uint64_t size)
 	if (at)
 		sys2(__NR_munmap, at, size);
 }
+#endif
 
 _Noreturn static inline void leave(int code)
 {
