@@ -58,7 +58,10 @@ test("cpu.limit and scheduling_latency decide who gets a contended CPU", { timeo
     await rig.create(`/${name}`, { cpu: { mask } });
     const one = await rig.create(`/${name}/one`, { cpu: { ...a } });
     const two = await rig.create(`/${name}/two`, { cpu: { ...b } });
-    const [x, y] = await Promise.all([rig.tool(one, "spin", "3"), rig.tool(two, "spin", "3")]);
+    // Both run long before the part that counts begins: who starts first gains nothing.
+    const start = Date.now() / 1000 + 3;
+    const window = [String(start), String(start + 3)];
+    const [x, y] = await Promise.all([rig.tool(one, "race", ...window), rig.tool(two, "race", ...window)]);
     return [Number(x.stdout), Number(y.stdout)];
   };
   const [large, small] = await race("weight", { limit: 2000 }, { limit: 200 });

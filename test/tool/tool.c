@@ -55,6 +55,24 @@ static int spin(char **argv)
 	return 0;
 }
 
+/* race START END: burns one CPU until END, prints the CPU milliseconds it got from START on (both seconds of CLOCK_REALTIME). */
+static int race(char **argv)
+{
+	double start = atof(argv[0] ? argv[0] : "0"), end = atof(argv[0] && argv[1] ? argv[1] : "0");
+	struct timespec t, cpu = { 0 }, begin = { 0 };
+	double at;
+
+	do {
+		clock_gettime(CLOCK_REALTIME, &t);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+		at = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+		if (at < start)
+			begin = cpu;
+	} while (at < end);
+	printf("%ld\n", (cpu.tv_sec - begin.tv_sec) * 1000 + (cpu.tv_nsec - begin.tv_nsec) / 1000000);
+	return 0;
+}
+
 /* forks N: starts up to N sleeping children, prints how many it got and the errno of the first refusal. */
 static int forks(char **argv)
 {
@@ -187,7 +205,7 @@ static int flood(char **argv)
 }
 
 static const struct { const char *name; int (*run)(char **); } tools[] = {
-	{ "memhog", memhog }, { "spin", spin }, { "forks", forks }, { "forkbomb", forkbomb }, { "fds", fds },
+	{ "memhog", memhog }, { "spin", spin }, { "race", race }, { "forks", forks }, { "forkbomb", forkbomb }, { "fds", fds },
 	{ "status", status }, { "exit", end }, { "die", die }, { "trap", trap }, { "orphan", orphan }, { "flood", flood },
 };
 
