@@ -34,33 +34,6 @@ struct view {
 	uint64_t memory;	/* data_size + zero_size */
 };
 
-static const char *check_header(struct view *v, uint64_t size);
-static const char *check_relocs(const struct view *v, uint32_t *at);
-static const char *check_op(const struct view *v, uint32_t index);
-
-int program_check(const uint8_t *image, uint64_t size, struct refusal *no)
-{
-	struct view v = { .image = image, .h = (const struct header *)image };
-
-	no->part = 0;
-	no->index = 0;
-	no->why = check_header(&v, size);
-	if (no->why)
-		return 0;
-	no->part = "relocation";
-	no->why = check_relocs(&v, &no->index);
-	if (no->why)
-		return 0;
-	no->part = "operation";
-	for (uint32_t i = 0; i < v.h->op_count; i++) {
-		no->index = i;
-		no->why = check_op(&v, i);
-		if (no->why)
-			return 0;
-	}
-	return 1;
-}
-
 /* An empty section is nowhere; any other lies between the header and the end. */
 static int section_fits(const struct header *h, uint64_t offset, uint64_t length)
 {
@@ -275,4 +248,27 @@ static const char *check_op(const struct view *v, uint32_t index)
 			return why;
 	}
 	return check_variant(v, o);
+}
+
+int program_check(const uint8_t *image, uint64_t size, struct refusal *no)
+{
+	struct view v = { .image = image, .h = (const struct header *)image };
+
+	no->part = 0;
+	no->index = 0;
+	no->why = check_header(&v, size);
+	if (no->why)
+		return 0;
+	no->part = "relocation";
+	no->why = check_relocs(&v, &no->index);
+	if (no->why)
+		return 0;
+	no->part = "operation";
+	for (uint32_t i = 0; i < v.h->op_count; i++) {
+		no->index = i;
+		no->why = check_op(&v, i);
+		if (no->why)
+			return 0;
+	}
+	return 1;
 }

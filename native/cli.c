@@ -54,7 +54,7 @@ static char **scrubbed(char **envp)
 int cli_exec(char **argv, char **envp)
 {
 	char path[4096];
-	long n = sys6(__NR_readlinkat, -100, (long)"/proc/self/exe", (long)path, sizeof(path) - sizeof(CLI), 0, 0);
+	long n = sys6(__NR_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path, sizeof(path) - sizeof(CLI), 0, 0);
 	char **env;
 
 	if (is_error(n))

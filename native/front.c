@@ -42,7 +42,7 @@ static int is_plain_name(const char *name)
 static int is_inside_container(void)
 {
 	char text[4096];
-	long fd = sys6(__NR_openat, -100, (long)"/proc/self/cgroup", O_RDONLY_CLOEXEC, 0, 0, 0);
+	long fd = open_file("/proc/self/cgroup", O_RDONLY_CLOEXEC);
 	uint64_t used = 0;
 	long n = -1;
 
@@ -78,13 +78,13 @@ static long open_runtime(const char *root)
 	uint64_t length;
 
 	if (!root)
-		return sys6(__NR_openat, -100, (long)RUNTIME, O_RDONLY_CLOEXEC | O_DIRECTORY, 0, 0, 0);
+		return open_file(RUNTIME, O_RDONLY_CLOEXEC | O_DIRECTORY);
 	length = text_length(root);
 	if (*root != '/' || length > LONGEST_ROOT)
 		return -ENOENT;
 	memcpy(path, root, length);
 	memcpy(path + length, below, sizeof(below));
-	return sys6(__NR_openat, -100, (long)path, O_RDONLY_CLOEXEC | O_DIRECTORY, 0, 0, 0);
+	return open_file(path, O_RDONLY_CLOEXEC | O_DIRECTORY);
 }
 
 /* No link on the way: who may write below a handed-over container must not lead us to another one's program. */
@@ -141,13 +141,7 @@ static int hand_over(int argc, char **argv, char **envp, const char *reason)
 
 static int no_cli(int error)
 {
-	struct line l = { .fd = 2 };
-
-	line_add(&l, "lmctfy: the command's own program (../libexec/lmctfy/cli beside this executable): ");
-	line_error(&l, error);
-	line_add(&l, "\n");
-	line_send(&l);
-	return EXIT_FAILED;
+	return complain("the command's own program (../libexec/lmctfy/cli beside this executable)", "", error);
 }
 
 /* Which part of the hot path said no: one of the reasons of --hot-run. Null: the program ran to its end. */
@@ -157,7 +151,6 @@ static const char *hot_run(struct machine *m, const char *name, int detached, ch
 	struct loaded l;
 	int result;
 
-	m->header = 0;
 	if (is_error(directory))
 		return "missing";
 	if (!is_trusted((int)directory, 1))
@@ -169,9 +162,7 @@ static const char *hot_run(struct machine *m, const char *name, int detached, ch
 	sys1(__NR_close, fd);
 	if (result == LOAD_STALE)
 		return "stale";
-	if (result != LOAD_OK || machine_load(m, l.image, l.mapped))
-		return "refused";
-	if (m->header->register_count < 3)
+	if (result != LOAD_OK || machine_load(m, l.image, l.mapped) || m->header->register_count < 3)
 		return "refused";
 	m->argv = command;
 	m->envp = envp;
@@ -194,24 +185,19 @@ static int print_pid(int64_t pid)
 /* The other side must not start with what the program blocked, so the caller's mask is put back first. */
 static int hot_failed(struct machine *m, const char *why, sigset mask, int argc, char **argv, char **envp)
 {
-	struct line reason = { .fd = -1 }, l = { .fd = 2 };
+	struct line reason = { .fd = -1 };
+	int failed = text_is(why, "failed"), error;
 
 	line_add(&reason, why);
-	if (text_is(why, "failed")) {
+	if (failed) {
 		line_add(&reason, ":");
 		line_number(&reason, m->step);
 		line_add(&reason, ":");
 		line_number(&reason, m->error);
 	}
 	signal_mask(SIG_SETMASK, mask, 0);
-	int error = hand_over(argc, argv, envp, reason.text);
-	if (!text_is(why, "failed"))
-		return no_cli(error);
-	line_add(&l, "lmctfy: ");
-	line_failure(&l, m);
-	line_add(&l, "\n");
-	line_send(&l);
-	return EXIT_FAILED;
+	error = hand_over(argc, argv, envp, reason.text);
+	return failed ? complain_failure(m) : no_cli(error);
 }
 
 int front(int argc, char **argv, char **envp)

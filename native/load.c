@@ -56,7 +56,7 @@ static uint64_t machine_stamp(void)
 	char id[64];
 	long fd, n;
 
-	fd = sys6(__NR_openat, -100, (long)"/proc/sys/kernel/random/boot_id", O_RDONLY_CLOEXEC, 0, 0, 0);
+	fd = open_file("/proc/sys/kernel/random/boot_id", O_RDONLY_CLOEXEC);
 	if (is_error(fd))
 		return 0;
 	n = read_all((int)fd, (uint8_t *)id, sizeof(id));

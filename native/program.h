@@ -26,9 +26,8 @@ enum {
 	NO_REGISTER = 255,
 	DECIMAL_SIZE = 21,
 	EXIT_FAILED = 125,
-};
 
-enum op_code {
+	/* op.code */
 	OP_SYSCALL = 0,
 	OP_JUMP_IF = 1,
 	OP_LOAD = 2,
@@ -39,60 +38,42 @@ enum op_code {
 	OP_REPORT = 7,
 	OP_EXIT = 8,
 	OP_CODES = 9,
-};
 
-enum on_error {
+	/* op.on_error */
 	ON_ERROR_FAIL = 0,
 	ON_ERROR_IGNORE = 1,
 	ON_ERROR_JUMP = 2,
-};
 
-enum argument_kind {
+	/* op.kind */
 	KIND_IMMEDIATE = 0,
 	KIND_DATA = 1,
 	KIND_REGISTER = 2,
-};
 
-enum op_flag {
+	/* op.flags */
 	FLAG_OWNS_FD = 1,
-};
 
-enum jump_variant {
+	/* op.nr of jump_if, store, exec, exit */
 	JUMP_ALWAYS = 0,
 	JUMP_EQUAL = 1,
 	JUMP_NOT_EQUAL = 2,
 	JUMP_LESS = 3,
 	JUMP_GREATER_EQUAL = 4,
-};
-
-enum store_variant {
 	STORE_DECIMAL = 10,
-};
-
-enum exec_variant {
 	EXEC_FILE = 0,
 	EXEC_CLI = 1,
-};
-
-enum exit_variant {
 	EXIT_CODE = 0,
 	EXIT_WAIT_STATUS = 1,
-};
 
-enum wait_flag {
+	/* flags of wait */
 	WAIT_REAP_ALL = 1,
 	WAIT_FORWARD = 2,
 	WAIT_TERMINAL_STOP = 4,
-};
 
-enum frame_type {
+	/* serve */
 	FRAME_RUN = 1,
 	FRAME_DONE = 2,
 	FRAME_EXIT = 3,
 	FRAME_MAX = 4194368,	/* of a RUN frame's length: 4 MiB + 64 */
-};
-
-enum outcome {
 	OUTCOME_OK = 0,
 	OUTCOME_FAILED = 1,
 	OUTCOME_REFUSED = 2,
@@ -112,54 +93,37 @@ enum outcome {
 
 struct header {
 	uint8_t magic[4];
-	uint16_t version;
-	uint16_t arch;
+	uint16_t version, arch;
 	uint32_t size;
-	uint32_t op_count;
-	uint32_t op_offset;
-	uint32_t reloc_count;
-	uint32_t reloc_offset;
-	uint32_t data_offset;
-	uint32_t data_size;
-	uint32_t zero_size;
-	uint32_t label_offset;
-	uint32_t label_size;
+	uint32_t op_count, op_offset;
+	uint32_t reloc_count, reloc_offset;
+	uint32_t data_offset, data_size, zero_size;
+	uint32_t label_offset, label_size;
 	uint32_t register_count;
-	uint32_t return_offset;
-	uint32_t return_size;
+	uint32_t return_offset, return_size;
 	uint32_t reserved;
 	uint64_t stamp;
 };
 
 struct reloc {
-	uint32_t at;
-	uint32_t target;
+	uint32_t at, target;
 };
 
 struct op {
-	uint8_t code;
-	uint8_t on_error;
-	uint8_t dst;
-	uint8_t flags;
-	uint16_t nr;
-	uint16_t target;
-	uint16_t tolerate;
+	uint8_t code, on_error, dst, flags;
+	uint16_t nr, target, tolerate;
 	uint8_t kind[6];
-	uint32_t label;
-	uint32_t stage;
+	uint32_t label, stage;
 	uint64_t arg[6];
 };
 
 struct report {
-	uint32_t step;
-	uint32_t error;
+	uint32_t step, error;
 	int64_t value;
 };
 
-_Static_assert(sizeof(struct header) == HEADER_SIZE, "header");
-_Static_assert(sizeof(struct op) == OP_SIZE, "op");
-_Static_assert(sizeof(struct reloc) == RELOC_SIZE, "reloc");
-_Static_assert(sizeof(struct report) == REPORT_SIZE, "report");
+_Static_assert(sizeof(struct header) == HEADER_SIZE && sizeof(struct op) == OP_SIZE, "no padding");
+_Static_assert(sizeof(struct reloc) == RELOC_SIZE && sizeof(struct report) == REPORT_SIZE, "no padding");
 
 /* A data argument: where it begins in the data block, and how far it may be touched. */
 static inline uint32_t data_offset(uint64_t arg) { return (uint32_t)arg; }

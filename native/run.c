@@ -111,30 +111,17 @@ static int jumps(const struct machine *m, const struct op *o)
 	}
 }
 
-/* Copied, not dereferenced: the place needs no alignment, and nr bytes are inside its extent. */
+/* Copied, not dereferenced: the place needs no alignment, and nr bytes are inside its extent. Little endian: the low
+ * bytes come first. */
 static int64_t op_load(const struct machine *m, const struct op *o)
 {
-	const uint8_t *from = m->data + data_offset(o->arg[0]);
-	uint16_t two;
-	int32_t four;
-	int64_t eight;
+	int64_t value = 0;
 
-	switch (o->nr) {
-	case 1:
-		return *from;
-	case 2:
-		memcpy(&two, from, 2);
-		return two;
-	case 4:
-		memcpy(&four, from, 4);
-		return four;
-	default:
-		memcpy(&eight, from, 8);
-		return eight;
-	}
+	memcpy(&value, m->data + data_offset(o->arg[0]), o->nr);
+	return o->nr == 4 ? (int32_t)value : value;
 }
 
-/* Little endian: the low nr bytes of the value are its first ones. Decimal text has at most DECIMAL_SIZE. */
+/* The same way back. Decimal text has at most DECIMAL_SIZE bytes. */
 static void op_store(struct machine *m, const struct op *o)
 {
 	uint8_t *to = m->data + data_offset(o->arg[0]);

@@ -34,8 +34,8 @@ static int send_all(int fd, struct iovec *part, int count)
 		long n = sys3(__NR_writev, fd, part, count);
 
 		if (n == -EAGAIN)
-			n = sys6(__NR_ppoll, (long)&p, 1, 0, 0, 0, 0), n = n < 0 && n != -EINTR ? n : 0;
-		if (n == -EINTR)
+			sys6(__NR_ppoll, (long)&p, 1, 0, 0, 0, 0);
+		if (n == -EINTR || n == -EAGAIN)
 			continue;
 		if (is_error(n))
 			return 0;
@@ -181,7 +181,6 @@ int serve(int fd, char **envp)
 {
 	struct request r = { .got = 0 };
 	long signals = prepare(fd);
-	struct line l = { .fd = 2 };
 
 	while (!is_error(signals)) {
 		struct pollfd wait[2] = { { .fd = fd, .events = POLLIN }, { .fd = (int)signals, .events = POLLIN } };
@@ -202,14 +201,8 @@ int serve(int fd, char **envp)
 		case TAKEN_END:
 			return 0;
 		case TAKEN_BAD:
-			line_add(&l, "lmctfy: serve: not a frame of ours, or no stream socket\n");
-			line_send(&l);
-			return EXIT_FAILED;
+			return complain("serve", "not a frame of ours, or no stream socket", 0);
 		}
 	}
-	line_add(&l, "lmctfy: serve: signalfd: ");
-	line_error(&l, (int)-signals);
-	line_add(&l, "\n");
-	line_send(&l);
-	return EXIT_FAILED;
+	return complain("serve", "signalfd: ", (int)-signals);
 }

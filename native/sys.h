@@ -61,43 +61,25 @@ static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
 #define sys1(nr, a) sys3(nr, a, 0, 0)
 #define sys0(nr) sys3(nr, 0, 0, 0)
 
-enum {
-	O_RDONLY_CLOEXEC = 02000000,
-	SIG_BLOCK = 0,
-	SIG_SETMASK = 2,
-	SIGHUP = 1,
-	SIGINT = 2,
-	SIGQUIT = 3,
-	SIGKILL = 9,
-	SIGCHLD = 17,
-	SIGCONT = 18,
-	SIGSTOP = 19,
-	SIGTSTP = 20,
-	SIGTTIN = 21,
-	SIGTTOU = 22,
-	SI_KERNEL = 0x80,
-	WNOHANG = 1,
-	WUNTRACED = 2,
-	WALL = 0x40000000,
-	CLONE_VM = 0x100,
-};
+enum { AT_FDCWD = -100, O_RDONLY_CLOEXEC = 02000000 };
+enum { SIG_BLOCK = 0, SIG_SETMASK = 2, SI_KERNEL = 0x80 };
+enum { SIGHUP = 1, SIGINT = 2, SIGQUIT = 3, SIGKILL = 9, SIGCHLD = 17, SIGCONT = 18, SIGSTOP = 19, SIGTSTP = 20, SIGTTIN = 21, SIGTTOU = 22 };
+enum { WNOHANG = 1, WUNTRACED = 2, WALL = 0x40000000, CLONE_VM = 0x100 };
 
 /* The kernel's signal set: 64 bits on both architectures. */
 typedef uint64_t sigset;
 #define ALL_SIGNALS (~(sigset)0)
 
-/* The kernel's struct sigaction with nothing but a disposition in it: SIG_DFL is all zero. */
-struct disposition {
-	uint64_t words[4];
-};
+static inline long open_file(const char *path, int flags) { return sys3(__NR_openat, AT_FDCWD, path, flags); }
 
 static inline int is_error(long result) { return result < 0 && result >= -4095; }
 
+/* The kernel's struct sigaction is all zero for SIG_DFL, and no longer than four words. */
 static inline void signal_default(int signal)
 {
-	struct disposition d = { { 0, 0, 0, 0 } };
+	uint64_t action[4] = { 0, 0, 0, 0 };
 
-	sys6(__NR_rt_sigaction, signal, (long)&d, 0, sizeof(sigset), 0, 0);
+	sys6(__NR_rt_sigaction, signal, (long)action, 0, sizeof(sigset), 0, 0);
 }
 
 static inline long signal_mask(int how, sigset set, sigset *old)

@@ -131,20 +131,40 @@ void line_refusal(struct line *l, const struct refusal *no)
 	line_add(l, no->why);
 }
 
-void line_failure(struct line *l, const struct machine *m)
+int complain(const char *about, const char *what, int error)
+{
+	struct line l = { .fd = 2 };
+
+	line_add(&l, "lmctfy: ");
+	line_add(&l, about);
+	line_add(&l, ": ");
+	line_add(&l, what);
+	if (error)
+		line_error(&l, error);
+	line_add(&l, "\n");
+	line_send(&l);
+	return EXIT_FAILED;
+}
+
+/* The step is an operation's index, the offsets of its texts were checked, and the labels end with NUL. */
+int complain_failure(const struct machine *m)
 {
 	const struct op *o = &m->ops[m->step];
+	struct line l = { .fd = 2 };
 
-	line_add(l, m->labels + o->label);
-	line_add(l, ": ");
-	line_error(l, m->error);
-	line_add(l, " (step ");
-	line_number(l, (int64_t)m->step + 1);
-	line_add(l, " of ");
-	line_number(l, m->header->op_count);
+	line_add(&l, "lmctfy: ");
+	line_add(&l, m->labels + o->label);
+	line_add(&l, ": ");
+	line_error(&l, m->error);
+	line_add(&l, " (step ");
+	line_number(&l, (int64_t)m->step + 1);
+	line_add(&l, " of ");
+	line_number(&l, m->header->op_count);
 	if (m->labels[o->stage]) {
-		line_add(l, ", while ");
-		line_add(l, m->labels + o->stage);
+		line_add(&l, ", while ");
+		line_add(&l, m->labels + o->stage);
 	}
-	line_add(l, ")");
+	line_add(&l, ")\n");
+	line_send(&l);
+	return EXIT_FAILED;
 }

@@ -22,8 +22,11 @@ uint32_t decimal(int64_t value, char *to);
 void line_error(struct line *l, int error);
 
 void line_refusal(struct line *l, const struct refusal *no);
-/* "LABEL: ERRNAME (step I of N, while STAGE)" */
-void line_failure(struct line *l, const struct machine *m);
+
+/* Lines for people on descriptor 2; both return EXIT_FAILED. "lmctfy: ABOUT: WHAT[ERRNAME]", and
+ * "lmctfy: LABEL: ERRNAME (step I of N, while STAGE)". */
+int complain(const char *about, const char *what, int error);
+int complain_failure(const struct machine *m);
 
 uint64_t text_length(const char *text);
 int text_is(const char *a, const char *b);

@@ -257,8 +257,7 @@ static void run_image(const uint8_t *image, uint32_t size)
 	if (machine_run(&m)) {
 		must(m.step < m.header->op_count && m.error >= 1 && m.error <= MAX_ERRNO, "a failure out of range");
 		must(!m.child, "a child came back");
-		line_failure(&l, &m);
-		line_send(&l);
+		complain_failure(&m);
 	}
 	must(!m.child, "a child came back");
 	machine_unload(&m);
