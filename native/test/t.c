@@ -164,6 +164,22 @@ void run_program(struct child *c, const struct program *p, const char *const *ar
 	finish(c);
 }
 
+long private_memory(pid_t pid)
+{
+	char path[64], line[256];
+	long total = 0, kb;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Private_%*[A-Za-z]: %ld kB", &kb) == 1)
+			total += kb;
+	if (f)
+		fclose(f);
+	return f ? total : -1;
+}
+
 int main(int argc, char **argv)
 {
 	char command[128];

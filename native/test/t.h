@@ -39,6 +39,8 @@ void finish(struct child *c);
 void run_program(struct child *c, const struct program *p, const char *const *arguments);
 void write_image(const char *path, const struct image *i, mode_t mode);
 const char *scratch_path(const char *name);
+/* Kilobytes that only this process has; -1: unknown. */
+long private_memory(pid_t pid);
 
 #define LAUNCH(...) (&(struct launch){ .args = (const char *const[]){ __VA_ARGS__, 0 }, .stdin_fd = -1, .extra_fd = -1 })
 #define exited(c, code) (WIFEXITED((c).status) && WEXITSTATUS((c).status) == (code))

@@ -267,22 +267,6 @@ static void large(void)
 	ok(done(6, OUTCOME_OK) && word(0) == 28 + 64 + 1000000, "an answer that fills the socket");
 }
 
-static long private_memory(pid_t pid)
-{
-	char path[64], line[256];
-	long total = 0, kb;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Private_%*[A-Za-z]: %ld kB", &kb) == 1)
-			total += kb;
-	if (f)
-		fclose(f);
-	return f ? total : -1;
-}
-
 static void memory(void)
 {
 	long kb = private_memory(server.pid);
