@@ -124,4 +124,4 @@ clean:  ## what was built (not node_modules, not the cached test host)
 	-$(MAKE) --no-print-directory -C native clean
 
 help:
-	@sed -n 's/^\([a-z]*\):[^#]*##  */\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
+	@sed -n 's/^\([a-z]*\):[^#]*##  */\1\t/p' $(MAKEFILE_LIST) | expand -t 11

@@ -81,10 +81,11 @@ function resultOf(data: Ended, failed: boolean, state: FileState): Result | unde
   if (reason !== undefined && reason !== false) {
     return { kind: "skipped", name, reason: typeof reason === "string" ? reason : "" };
   }
-  if (!error) return { kind: "passed", name };
+  const ms = Math.round(data.details.duration_ms);
+  if (!error) return { kind: "passed", name, ms };
   const details = error.text + printed(state);
   state.output = "";
-  return { kind: "failed", name, details };
+  return { kind: "failed", name, details, ms };
 }
 
 function errorOf(data: Ended): { text: string; isOfSubtests: boolean } {

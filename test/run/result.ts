@@ -1,7 +1,7 @@
-/** How one test, or one check, ended. */
+/** How one test, or one check, ended, and how long it took (where that is known). */
 export type Result =
-  | { readonly kind: "passed"; readonly name: string }
-  | { readonly kind: "failed"; readonly name: string; readonly details: string }
+  | { readonly kind: "passed"; readonly name: string; readonly ms?: number }
+  | { readonly kind: "failed"; readonly name: string; readonly details: string; readonly ms?: number }
   | { readonly kind: "skipped"; readonly name: string; readonly reason: string };
 
 /** One result per line, as the reporter writes them; other lines are not ours. */
