@@ -21,6 +21,8 @@ enum {
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *input, size_t size, size_t most);
+size_t LLVMFuzzerCustomMutator(uint8_t *input, size_t size, size_t most, unsigned chance);
 
 static jmp_buf ended;
 static uint64_t seed;
@@ -157,6 +159,8 @@ long fuzz_syscall(long nr, long a, long b, long c, long d, long e, long f)
 		random_bytes((void *)b, total);
 		if (random_number() % 2 && total >= 4)
 			memset((void *)b, random_number() % 2 ? 255 : 0, 4);
+		if (random_number() % 2 && total >= 8)
+			memcpy((uint8_t *)b + 4, (uint32_t[]){ (uint32_t)(random_number() % 64) }, 4);
 		return (long)total;
 	case __NR_recvfrom:
 		must(d == 0x40, "recvfrom would wait");
@@ -310,4 +314,64 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		maps[i].at = 0;
 	}
 	return 0;
+}
+
+/* A value at, or one beside, a bound that the checker knows. */
+static uint32_t near_bound(const struct header *h)
+{
+	uint32_t bounds[] = {
+		0, 1, 8, 16, 21, 64, RUSAGE_SIZE, h->size, h->op_count, h->data_size, h->data_size + h->zero_size, h->label_size,
+		h->register_count, 0x7fffffff, 0xfffffff8, 0xffffffff, data_offset(random_number()), (uint32_t)(random_number() % 4096),
+	};
+
+	return bounds[random_number() % (sizeof(bounds) / sizeof(*bounds))] + (uint32_t)(random_number() % 3) - 1;
+}
+
+/* Half of the inputs are changed as any bytes, the others in one field of an operation, a relocation or the header. */
+size_t LLVMFuzzerCustomMutator(uint8_t *input, size_t size, size_t most, unsigned chance)
+{
+	struct header h;
+	struct op o;
+	uint64_t at;
+
+	seed = chance;
+	random_number();
+	if (size < 8 + HEADER_SIZE || random_number() % 2)
+		return LLVMFuzzerMutate(input, size, most);
+	memcpy(&h, input + 8, sizeof(h));
+	if (random_number() % 4 == 0) {
+		uint32_t value = near_bound(&h);
+
+		at = 8 + 8 + 4 * (random_number() % 13);
+		if (random_number() % 2 && h.reloc_count)
+			at = 8ull + h.reloc_offset + 4 * (random_number() % (2ull * h.reloc_count));
+		if (at + 4 <= size)
+			memcpy(input + at, &value, 4);
+		return size;
+	}
+	at = 8ull + h.op_offset + (h.op_count ? random_number() % h.op_count : 0) * OP_SIZE;
+	if (at + OP_SIZE > size)
+		return LLVMFuzzerMutate(input, size, most);
+	memcpy(&o, input + at, sizeof(o));
+	for (uint64_t n = 1 + random_number() % 3; n; n--) {
+		int a = (int)(random_number() % 6);
+
+		switch (random_number() % 11) {
+		case 0: o.code = (uint8_t)(random_number() % 10); break;
+		case 1: o.on_error = (uint8_t)(random_number() % 4); break;
+		case 2: o.dst = (uint8_t)(random_number() % 3 ? h.register_count - 1 + random_number() % 2 : 255); break;
+		case 3: o.flags = (uint8_t)(random_number() % 3); break;
+		case 4: o.nr = (uint16_t)(random_number() % 2 ? random_number() % 16 : near_bound(&h)); break;
+		case 5: o.target = (uint16_t)near_bound(&h); break;
+		case 6: o.tolerate = (uint16_t)(random_number() % 2 ? 0 : random_number() % 4097); break;
+		case 7: o.label = near_bound(&h); break;
+		case 8: o.kind[a] = (uint8_t)(random_number() % 4); break;
+		case 9: o.arg[a] = near_bound(&h) | (uint64_t)near_bound(&h) << 32; break;
+		default:
+			o.kind[a] = (uint8_t)(random_number() % 3);
+			o.arg[a] = random_number() % 2 ? near_bound(&h) : (near_bound(&h) & ~7u) | (uint64_t)(near_bound(&h) & ~7u) << 32;
+		}
+	}
+	memcpy(input + at, &o, sizeof(o));
+	return size;
 }

@@ -98,5 +98,9 @@ int main(int argc, char **argv)
 	program_begin(&p, ARCH_NATIVE);
 	CALL(&p, getpid, 1, I(0));
 	put_program(&p);
+	program_begin(&p, ARCH_NATIVE);
+	p.register_count = MAX_REGISTERS;
+	everything(&p);
+	put_program(&p);
 	return 0;
 }
