@@ -11,7 +11,13 @@
  */
 import type { Arch } from "../kernel/arch.ts";
 import { AT_FDCWD, archOpenFlags, LOCK, O, SIGKILL } from "../kernel/constants.ts";
-import { type Program, ProgramBuilder, type Register, STORE_DECIMAL } from "../kernel/program.ts";
+import {
+  type DataRef,
+  type Program,
+  ProgramBuilder,
+  type Register,
+  STORE_DECIMAL,
+} from "../kernel/program.ts";
 import {
   blockSignals,
   dieWithParent,
@@ -19,6 +25,7 @@ import {
   enterCgroups,
   execCommand,
   reportPipe,
+  restoreSignals,
 } from "./child.ts";
 import { clone3 } from "./clone.ts";
 import {
@@ -72,7 +79,7 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   const status = b.wait(pid, { forwardSignals: true });
   const plain = b.label();
   b.jumpIf(status, "!=", SIGKILL, plain);
-  explainKill(b, input.name, status, before);
+  explainKill(b, input.name, status, before, mask);
   b.place(plain);
   b.exit(status, true);
 
@@ -141,7 +148,9 @@ function explainKill(
   name: string,
   status: Register,
   before: ReturnType<ProgramBuilder["slice"]>,
+  mask: DataRef,
 ): void {
+  restoreSignals(b, mask); // it has to obey the caller's ^C
   const number = b.buffer(24, '"STATUS"');
   b.store(number, status, STORE_DECIMAL);
   const words = [b.string("lmctfy"), b.string("--killed"), b.string(name), number, before];
