@@ -1,8 +1,8 @@
 /** Running a command in a container through the resident executor. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { compileSpawn, type SpawnInput } from "../compile/spawn.ts";
+import { compileSpawn, type SpawnInput, type SpawnProgram } from "../compile/spawn.ts";
 import { LmctfyError } from "../errors.ts";
-import { ProgramFailure, type RunOutcome } from "../kernel/executor.ts";
+import { type ProcessEnd, ProgramFailure, type RunOutcome } from "../kernel/executor.ts";
 import { OP, type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
 import type { Context } from "./context.ts";
 import { lockContainer } from "./lock.ts";
@@ -44,9 +44,9 @@ export async function runInContainer(
   return processOf(context, name, before, started, options);
 }
 
-interface Started extends ReturnType<typeof compileSpawn> {
-  outcome: RunOutcome & { ended?: ReturnType<typeof describeEnd> | unknown };
-  ended: Awaited<ReturnType<Context["executor"]["runAndWatch"]>>["ended"];
+interface Started extends SpawnProgram {
+  outcome: RunOutcome;
+  ended: Promise<ProcessEnd>;
 }
 
 /** Starts the command; waits while somebody works on the container, and makes again what a reboot took. */
