@@ -10,7 +10,15 @@ import { type Places, runtimeDirectory } from "./places.ts";
 import { makeRuntimeDirectory } from "./store.ts";
 
 /** How long a command waits for another one that works on the same container. */
-const PATIENCE_MS = 10_000;
+export const PATIENCE_MS = 10_000;
+
+/** Somebody else held the container's lock for too long. */
+export function containerBusy(name: string): LmctfyError {
+  return new LmctfyError("UNAVAILABLE", `container ${name} is busy: another command works on it`, {
+    path: name,
+    hint: "Wait for that command to end, or end it, and try again.",
+  });
+}
 
 export interface LockOptions {
   /** Alone ("exclusive": create, update, destroy) or together with others ("shared": run). */
@@ -45,10 +53,7 @@ export async function lockContainer(
       return { fd, [Symbol.dispose]: () => void executor.run(closing(arch, fd)).catch(() => {}) };
     }
     if (performance.now() >= deadline) {
-      throw new LmctfyError("UNAVAILABLE", `container ${name} is busy: another command works on it`, {
-        path: name,
-        hint: "Wait for that command to end, or end it, and try again.",
-      });
+      throw containerBusy(name);
     }
     await sleep(delay, undefined, options.signal ? { signal: options.signal } : {});
   }

@@ -5,7 +5,7 @@ import { LmctfyError } from "../errors.ts";
 import { type ProcessEnd, ProgramFailure, type RunOutcome } from "../kernel/executor.ts";
 import { OP, type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
 import type { Context } from "./context.ts";
-import { lockContainer } from "./lock.ts";
+import { containerBusy, lockContainer, PATIENCE_MS } from "./lock.ts";
 import { oomBetween, readOomCounters } from "./oom.ts";
 import { runtimeDirectory } from "./places.ts";
 import { describeEnd, RunningProcess } from "./process.ts";
@@ -14,9 +14,6 @@ import { requireContainer } from "./store.ts";
 import { openPipe } from "./streams.ts";
 import type { ContainerProcess, ProcessResult, RunOptions, StdioTarget } from "./types.ts";
 import { resolveUser } from "./users.ts";
-
-/** How long a run waits for a command that works on the container (update, destroy). */
-const PATIENCE_MS = 10_000;
 
 export async function runInContainer(
   context: Context,
@@ -67,7 +64,7 @@ async function start(
     } catch (error) {
       if (!(error instanceof ProgramFailure)) throw error;
       if (error.errno === "EAGAIN" && error.syscall?.startsWith("flock")) {
-        if (performance.now() >= deadline) throw busy(name, error);
+        if (performance.now() >= deadline) throw containerBusy(name);
       } else if (lostItsCgroups(compiled.program, error) && !realised) {
         await realiseAgain(context, name);
         realised = true;
@@ -96,14 +93,6 @@ const lostItsCgroups = (program: Program, failure: ProgramFailure): boolean =>
   (failure.errno === "ENOENT" || failure.errno === "ENODEV") &&
   !isExec(program, failure) &&
   !failure.syscall?.startsWith("chdir");
-
-function busy(name: string, cause: unknown): LmctfyError {
-  return new LmctfyError("UNAVAILABLE", `container ${name} is busy: another command works on it`, {
-    path: name,
-    hint: "Wait for that command to end, or end it, and try again.",
-    cause,
-  });
-}
 
 /** The failures that a user makes, in the user's words. */
 function translate(name: string, input: SpawnInput, program: Program, failure: ProgramFailure): LmctfyError {
