@@ -21,10 +21,14 @@ export async function removeDirectories(tree: Tree, name: string): Promise<void>
   }
 }
 
-/** Removes the directory of the subtree unless something is in it. */
+/** Removes the directory of the subtree unless something is in it, or it is not ours to remove. */
 export function removeBase(tree: Tree): void {
-  if (tree.leaf) tryRemove(`${tree.base}/${LEAF}`);
-  tryRemove(tree.base);
+  try {
+    if (tree.leaf) tryRemove(`${tree.base}/${LEAF}`);
+    tryRemove(tree.base);
+  } catch (error) {
+    if (!["EACCES", "EPERM", "EROFS"].includes((error as LmctfyError).errno ?? "")) throw error;
+  }
 }
 
 /** Whether the directory is gone. What is in it is looked at only when the kernel says that there is something. */

@@ -139,12 +139,13 @@ function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
   } catch (error) {
-    const hint =
-      errnoOf(error) === "EACCES"
-        ? "lmctfy keeps its state there: run it as root, or choose a --root of your own."
-        : undefined;
-    throw fromSystemError(error, "mkdir", path, hint);
+    throw fromSystemError(error, "mkdir", path, hintFor(error));
   }
+}
+
+function hintFor(error: unknown): string | undefined {
+  if (errnoOf(error) !== "EACCES") return undefined;
+  return "lmctfy keeps its state there: run it as root, or choose a --root of your own.";
 }
 
 /** Written beside it and renamed: readers see the old or the new, never a part. */
@@ -172,6 +173,6 @@ function readDirectory(path: string): string[] {
     return readdirSync(path);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
-    throw fromSystemError(error, "readdir", path);
+    throw fromSystemError(error, "readdir", path, hintFor(error));
   }
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -302,4 +302,20 @@ test("create that is interrupted undoes its work and ends of the signal", async 
   lock.stdin.end("\n");
   await once(lock, "exit");
   assert.equal((await rig.command(["list", "-rv", "/"])).stdout, "/a\n");
+});
+
+test("a user without rights is told what to do, in one error", async () => {
+  await using rig = Rig.create();
+  await rig.create("/a");
+  chmodSync(rig.root, 0o755);
+  const asNobody = (...args: string[]) =>
+    execute("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", COMMAND, ...args], {
+      env: { LMCTFY_ROOT: rig.root },
+    });
+  for (const args of [["list"], ["run", "/a", "true"], ["create", "/b", ""], ["destroy", "/a"]]) {
+    const { code, stdout, stderr } = await asNobody(...args);
+    assert.deepEqual([code, stdout], [7, ""], `${args.join(" ")}: ${stderr}`);
+    assert.match(stderr, /^lmctfy: error: .*EACCES \(PERMISSION_DENIED, exit 7\)\n {2}.*run it as root/i);
+  }
+  assert.equal((await asNobody("version")).code, 0);
 });
