@@ -62,6 +62,7 @@ build/test/tool/tool: test/tool/tool.c | debian
 	$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
 
 # Without the two --no- flags, the command would obey files in whatever directory it is started from.
+# --splitting: a command loads only its own modules (`version` takes 8 ms instead of 12).
 # Renamed into place: the old one may be running.
 libexec/lmctfy/cli: $(LIBRARY) $(CONFIG) | packages
 	@mkdir -p $(@D)

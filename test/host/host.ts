@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { prepare, repository } from "./image.ts";
 
 /** What to do in a fresh test host: pure cgroup v2, Debian's stock kernel, emulated. */
@@ -56,6 +56,7 @@ export async function runInHost(options: HostOptions): Promise<HostOutcome> {
   const exchange = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
   try {
     const interactive = options.command === "shell";
+    if (options.files !== undefined) mkdirSync(options.files, { recursive: true });
     writeExchange(exchange, options);
     const args = [
       ["-machine", "q35", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "2G"],
@@ -148,7 +149,7 @@ function writeExchange(exchange: string, options: HostOptions): void {
   const own = {
     REPO: repository,
     NODE: basename(process.execPath),
-    DIRECTORY: options.directory ?? repository,
+    DIRECTORY: resolve(repository, options.directory ?? "."),
     FILES: options.files === undefined ? "" : "1",
     BUN: bun ?? "",
   };

@@ -42,12 +42,16 @@ export async function runChild(argv: readonly string[], options: ChildOptions): 
   }
 
   let timedOut = false;
-  const kill = () => killGroup(child.pid);
+  let force: NodeJS.Timeout | undefined;
+  const stop = () => {
+    child.kill("SIGTERM"); // it may have something to take down
+    force ??= setTimeout(killGroup, 3000, child.pid);
+  };
   const timer = setTimeout(() => {
     timedOut = true;
-    kill();
+    stop();
   }, options.timeout);
-  options.signal.addEventListener("abort", kill);
+  options.signal.addEventListener("abort", stop);
   const closed = new Promise(resolve => {
     child.on("close", resolve);
   });
@@ -58,7 +62,9 @@ export async function runChild(argv: readonly string[], options: ChildOptions): 
     });
   });
   clearTimeout(timer);
-  options.signal.removeEventListener("abort", kill);
+  clearTimeout(force);
+  if (force !== undefined) killGroup(child.pid); // what did not go along
+  options.signal.removeEventListener("abort", stop);
   if (timedOut) trouble = `took more than ${options.timeout / 1000} s`;
 
   const left = await leftProcesses(options.mark);

@@ -9,15 +9,11 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { repository } from "../host/image.ts";
 import type { Result } from "./result.ts";
+import { type Ran, skippedEverywhere } from "./skipped.ts";
 import { type Suite, suites } from "./suites.ts";
 
 const logs = join(repository, "build/log");
 const limit = 20 * 60_000;
-
-interface Ran {
-  readonly suite: Suite;
-  readonly results: readonly Result[];
-}
 
 async function run(suite: Suite, signal: AbortSignal): Promise<Ran> {
   const start = performance.now();
@@ -36,23 +32,6 @@ async function run(suite: Suite, signal: AbortSignal): Promise<Ran> {
     if (result.kind === "failed") say(`\nFAILED ${suite.name}: ${result.name}\n${indent(result.details)}\n`);
   }
   return { suite, results };
-}
-
-/** Tests that every run of theirs skipped: a reason per run. */
-function skippedEverywhere(runs: readonly Ran[]): Result[] {
-  return (["unit", "integration"] as const).flatMap(tests => {
-    const of = runs.filter(({ suite }) => suite.tests === tests);
-    // One run of two, because of the words given: says nothing.
-    if (of.length < suites.filter(suite => suite.tests === tests).length) return [];
-    const skipped = of.map(({ results }) => results.filter(result => result.kind === "skipped"));
-    return skipped[0]!.flatMap((first): Result[] => {
-      const all = skipped.map(results => results.find(({ name }) => name === first.name));
-      if (all.includes(undefined)) return [];
-      const where = tests === "integration" ? "on both hosts" : "on both runtimes";
-      const reasons = [...new Set(all.map(result => result?.reason).filter(reason => reason))].join("; ");
-      return [{ kind: "failed", name: `skipped ${where}: ${first.name}: ${reasons}`, details: "" }];
-    });
-  });
 }
 
 async function main(words: readonly string[]): Promise<number> {
@@ -77,7 +56,7 @@ async function main(words: readonly string[]): Promise<number> {
   runs.push(...(await Promise.all(background)));
 
   say("");
-  const everywhere = skippedEverywhere(runs);
+  const everywhere = skippedEverywhere(runs, suites);
   for (const { suite, results } of runs) {
     for (const result of results) {
       if (result.kind === "skipped") {
