@@ -36,7 +36,7 @@ test("user, directory, environment, standard input", async () => {
   await using rig = Rig.create();
   await rig.create("/a");
   const run = (args: string[], options = {}) => rig.command(["run", ...args], options);
-  assert.equal((await run(["-u", "65534:1", "/a", "id -u; id -g"])).stdout, "65534\n1\n");
+  assert.equal((await run(["-u", "65534:1", "-w", "/", "/a", "id -u; id -g"])).stdout, "65534\n1\n");
   assert.equal((await run(["-w", "/usr", "/a", "pwd"])).stdout, "/usr\n");
   assert.equal((await run(["/a", "pwd"], { cwd: "/etc" })).stdout, "/etc\n");
   const env = await run(["-e", "A=1=2", "--env=B=", "/a", 'echo "$A,$B,$C,$D"'], { env: { A: "0", C: "3" } });

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { placesOf, runtimeDirectory } from "../../src/container/places.ts";
 import { ContainerSpec, parseJson, parseText } from "../../src/spec/index.ts";
@@ -308,10 +308,15 @@ test("a user without rights is told what to do, in one error", async () => {
   await using rig = Rig.create();
   await rig.create("/a");
   chmodSync(rig.root, 0o755);
-  const asNobody = (...args: string[]) =>
-    execute("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", COMMAND, ...args], {
-      env: { LMCTFY_ROOT: rig.root },
-    });
+  // A copy: others may not be allowed to enter the checkout.
+  for (const path of ["bin/lmctfy", "libexec/lmctfy/cli"]) {
+    cpSync(join(dirname(COMMAND), "..", path), join(rig.root, path));
+  }
+  const asNobody = (...args: string[]) => {
+    const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    const options = { env: { LMCTFY_ROOT: rig.root }, cwd: "/" };
+    return execute("setpriv", [...user, join(rig.root, "bin/lmctfy"), ...args], options);
+  };
   for (const args of [["list"], ["run", "/a", "true"], ["create", "/b", ""], ["destroy", "/a"]]) {
     const { code, stdout, stderr } = await asNobody(...args);
     assert.deepEqual([code, stdout], [7, ""], `${args.join(" ")}: ${stderr}`);
