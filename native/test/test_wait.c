@@ -54,17 +54,19 @@ static void statuses(void)
 		finish(&c);
 		ok(exited(c, 137), "wait with flags %d: 128 + signal", (int)flags);
 	}
-	make_waiter(WAIT_FORWARD);
-	launch_waiter("echo ready; kill -STOP $$");
-	if (!runner && await_text(&c, "ready\n")) {
-		long kb;
+	if (!runner) {	/* an emulator's memory says nothing */
+		make_waiter(WAIT_FORWARD);
+		launch_waiter("echo ready; kill -STOP $$");
+		if (await_text(&c, "ready\n")) {
+			long kb;
 
-		waitpid(c.pid, 0, WUNTRACED);	/* it stands in its wait */
-		kb = private_memory(c.pid);
-		ok(kb > 0 && kb <= 64, "a waiting process has %ld kB of private memory", kb);
+			waitpid(c.pid, 0, WUNTRACED);	/* it stands in its wait */
+			kb = private_memory(c.pid);
+			ok(kb > 0 && kb <= 64, "a waiting process has %ld kB of private memory", kb);
+		}
+		kill(c.pid, SIGCONT);
+		finish(&c);
 	}
-	kill(c.pid, SIGCONT);
-	finish(&c);
 	make_waiter(WAIT_REAP_ALL | WAIT_FORWARD);
 	launch_waiter("(exit 1) & (exit 2) & wait; exit 5");
 	finish(&c);
