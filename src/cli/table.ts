@@ -95,7 +95,7 @@ export const COMMANDS: readonly Command[] = [
     about: [
       "Lists the containers that lie directly in a container, or with -r at any depth, sorted by name. The container itself is not listed.",
     ],
-    json: '{"containers": [{"name": "/web"}]}',
+    json: '{"containers": [{"name": "/web", "state": "running"}]}; "state" is empty, running or frozen, for the container with all below it',
     examples: [
       { call: "lmctfy list", does: "those in the caller's own container" },
       { call: "lmctfy list -r -v /", does: "all of them, names only" },
@@ -174,12 +174,42 @@ export const COMMANDS: readonly Command[] = [
     exits: [NOT_FOUND, { code: "9", when: "there is something in it, and no -f" }],
   },
   {
+    words: ["pause"],
+    args: [container("the container")],
+    flags: [],
+    summary: "stop everything in a container, to go on later",
+    about: [
+      "Stops every process in a container and in those below it where it is, and returns when all stand still. They get no CPU time until resume; their memory stays in use. A container that is paused already stays so.",
+      "Commands that are run in it wait until it is resumed. killall and destroy -f work as ever.",
+      "When a process does not stop within five seconds, because a disk does not answer for instance, that is said, and everything goes on.",
+    ],
+    json: '{"name": "/web"}',
+    examples: [{ call: "lmctfy pause /web", does: "until lmctfy resume /web" }],
+    exits: [
+      NOT_FOUND,
+      { code: "9", when: "it is /, or a process does not stop" },
+      { code: "14", when: "another command works on it, or on one below" },
+    ],
+  },
+  {
+    words: ["resume"],
+    args: [container("the container")],
+    flags: [],
+    summary: "let a paused container go on",
+    about: [
+      "Lets everything in a paused container go on. Containers below that were paused by themselves stay so. One that is not paused is left as it is.",
+    ],
+    json: '{"name": "/web"}',
+    examples: [{ call: "lmctfy resume /web", does: "undo lmctfy pause /web" }],
+    exits: [NOT_FOUND, { code: "9", when: "it is /, or a container above it is paused" }],
+  },
+  {
     words: ["killall"],
     args: [container("the container")],
     flags: [],
     summary: "kill all processes in a container",
     about: [
-      "Sends SIGKILL to every process in a container and in those below it, and waits until they are gone.",
+      "Sends SIGKILL to every process in a container and in those below it, at any depth, and waits until they are gone. A process that forks meanwhile does not slip through. What is paused is killed as well, and nothing is paused afterwards.",
     ],
     json: '{"name": "/web"}',
     examples: [{ call: "lmctfy killall /web", does: "end all that runs in it" }],
@@ -284,4 +314,4 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 /** Commands of the original that are not served yet. */
-export const NOT_SERVED: readonly string[] = ["enter", "notify", "pause", "resume", "update"];
+export const NOT_SERVED: readonly string[] = ["enter", "notify", "update"];

@@ -7,6 +7,7 @@ import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { destroyContainer } from "./destroy.ts";
 import { readExitRecord } from "./exit-record.ts";
+import { freezeContainer, stateOf, thawContainer } from "./freeze.ts";
 import { lockContainer } from "./lock.ts";
 import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
 import { busyWith, recover } from "./recover.ts";
@@ -18,7 +19,15 @@ import {
   subcontainers,
   subcontainersRecursive,
 } from "./store.ts";
-import type { ContainerProcess, DetachedEnd, Plan, RunOptions, StatsLevel } from "./types.ts";
+import type {
+  ContainerProcess,
+  ContainerState,
+  DetachedEnd,
+  FreezeOptions,
+  Plan,
+  RunOptions,
+  StatsLevel,
+} from "./types.ts";
 
 /**
  * A container that existed when this object was made. Every method throws NOT_FOUND when it has gone since.
@@ -48,9 +57,14 @@ export class Container implements AsyncDisposable {
     return collectStats(this.#context.cgroups, this.name, level);
   }
 
+  /** Whether something runs in the container and below, or stands still. */
+  async state(): Promise<ContainerState> {
+    return stateOf(this.#context, this.name);
+  }
+
   /**
    * Starts a command in the container. Resolves when it runs (it has been executed), so that a missing command is an
-   * error here.
+   * error here. While the container or one above it is paused this waits; end that with `options.signal`.
    *
    * @param argv the command and its arguments; a command without a slash is looked for in the PATH of `env`
    * @throws NOT_FOUND (no such container or command), PERMISSION_DENIED (not executable), INVALID_ARGUMENT,
@@ -81,7 +95,34 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Kills all processes in the container and below it.
+   * Pauses the container and all below it: every process stops where it is and gets no CPU time until `thaw`. Resolves
+   * when all of them stand still. Its memory stays in use, and timers go on. What is started in it later waits.
+   * Pausing what is paused is fine. A restart of the machine ends it.
+   *
+   * On the kernel: `cgroup.freeze` of version 2 (kernel/cgroup/freezer.c), else the freezer of version 1.
+   *
+   * @throws FAILED_PRECONDITION for `/`, or naming the processes that do not stop in time, for instance in a disk that
+   *   does not answer; then nothing is paused. UNAVAILABLE when another command works on it or on one below
+   */
+  async freeze(options: FreezeOptions = {}): Promise<void> {
+    await recover(this.#context);
+    await freezeContainer(this.#context, this.name, options);
+  }
+
+  /**
+   * Lets a paused container go on; resolves when it does. Containers below that were paused by themselves stay so.
+   * Resuming what is not paused is fine.
+   *
+   * @throws FAILED_PRECONDITION for `/`, and when a container above is paused, which has to be resumed first
+   */
+  async thaw(options: FreezeOptions = {}): Promise<void> {
+    await recover(this.#context);
+    await thawContainer(this.#context, this.name, options);
+  }
+
+  /**
+   * Kills all processes in the container and below it, paused ones too, and resolves when they are gone. Nothing
+   * in it is paused afterwards.
    *
    * @throws FAILED_PRECONDITION for `/`, and when the kernel cannot kill one
    */
@@ -99,6 +140,7 @@ export class Container implements AsyncDisposable {
     using _busy = busyWith(this.#context, this.name);
     markPending(places, this.name);
     await cgroups.kill(this.name);
+    cgroups.thawAll(this.name);
     cgroups.renew(this.name);
     clearPending(places, this.name);
   }

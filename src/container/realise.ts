@@ -36,6 +36,7 @@ export function hotProgram(context: Context, name: string, spec: ContainerSpec):
     name,
     entrance: entranceOf(context, name, spec),
     oomFile: context.cgroups.oomFile(name),
+    frozenMark: context.cgroups.frozenMark(name),
     runtimeDirectory: runtimeDirectory(context.places, name),
     stamp: machineStamp(),
   });

@@ -132,8 +132,13 @@ test("JSON: one line of it from every command, and errors too", async () => {
   assert.deepEqual(await json("init"), {});
   assert.deepEqual(await json("create", "/a", "memory:{limit:50000000} pids:{limit:9}"), { name: "/a" });
   assert.deepEqual(await json("create", "/a/b", ""), { name: "/a/b" });
-  assert.deepEqual(await json("list"), { containers: [{ name: "/a" }] });
-  assert.deepEqual(await json("list", "-r", "/"), { containers: [{ name: "/a" }, { name: "/a/b" }] });
+  assert.deepEqual(await json("list"), { containers: [{ name: "/a", state: "empty" }] });
+  assert.deepEqual(await json("list", "-r", "/"), {
+    containers: [
+      { name: "/a", state: "empty" },
+      { name: "/a/b", state: "empty" },
+    ],
+  });
   assert.deepEqual(await json("list", "pids", "/a"), { pids: [] });
   assert.deepEqual(await json("list", "tids", "/a"), { tids: [] });
   assert.deepEqual(await json("detect"), { name: "/" });
