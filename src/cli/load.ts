@@ -20,5 +20,6 @@ export const LOADERS: Readonly<Record<string, Loader>> = {
   run: async () => (await import("./commands/run.ts")).run,
   spec: async () => (await import("./commands/spec.ts")).spec,
   stats: async () => (await import("./commands/stats.ts")).stats,
+  update: async () => (await import("./commands/update.ts")).update,
   version: async () => (await import("./commands/version.ts")).version,
 };

@@ -20,6 +20,18 @@ const specArgument: Argument = {
 
 const NAMES =
   "Names are paths: /web/worker is a container in /web. A name without a leading slash starts at the caller's own container.";
+const UPDATE =
+  "All of it is done or nothing. Memory above a lower limit is taken back where that is possible without killing anybody, and else the limit is refused. A lower pids.limit ends no process. A new memory.eviction_priority counts for processes that are started from then on.";
+const UPDATE_EXITS = [
+  { code: "3", when: "bad spec, no spec, or two of them" },
+  { code: "5", when: "there is no such container" },
+  {
+    code: "9",
+    when: "it uses more memory than it is to have, or a container in it has more than that",
+  },
+  { code: "12", when: "the spec asks for something that is not served here" },
+  { code: "14", when: "another command works on it, or the kernel refused" },
+];
 const NOT_FOUND = { code: "5", when: "there is no such container" };
 
 export const COMMANDS: readonly Command[] = [
@@ -160,6 +172,38 @@ export const COMMANDS: readonly Command[] = [
     json: "the fields of ContainerSpec; a number that JSON cannot hold exactly is a string of digits",
     examples: [{ call: "lmctfy spec /web", does: "what /web was made with" }],
     exits: [NOT_FOUND],
+  },
+  {
+    words: ["update", "diff"],
+    isDefault: true,
+    args: [container("the container"), specArgument],
+    flags: ["config"],
+    summary: "change some limits of a container",
+    about: [
+      "Changes the fields that a spec names, while the container runs; all others stay as they are. A limit is removed by -1, cpu.max_limit by the largest number it takes; what cannot be removed so (cpu.mask) goes with update replace. The spec is given as for create.",
+      UPDATE,
+    ],
+    json: '{"name": "/web"}',
+    examples: [
+      { call: 'lmctfy update /web "pids:{limit:200}"', does: "more processes, all else as it was" },
+      { call: 'lmctfy update diff /web "memory:{limit:-1}"', does: "no memory limit any more" },
+    ],
+    exits: UPDATE_EXITS,
+  },
+  {
+    words: ["update", "replace"],
+    args: [container("the container"), specArgument],
+    flags: ["config"],
+    summary: "change all limits of a container",
+    about: [
+      "Makes a container what create would have made of the spec, while it runs: whatever the spec does not name goes back to its default.",
+      UPDATE,
+    ],
+    json: '{"name": "/web"}',
+    examples: [
+      { call: "lmctfy update replace -c web.yaml /web", does: "what the file says, and nothing else" },
+    ],
+    exits: UPDATE_EXITS,
   },
   {
     words: ["destroy"],
@@ -314,4 +358,4 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 /** Commands of the original that are not served yet. */
-export const NOT_SERVED: readonly string[] = ["enter", "notify", "update"];
+export const NOT_SERVED: readonly string[] = ["enter", "notify"];

@@ -3,7 +3,12 @@ import { printStep } from "../cgroup/steps.ts";
 import { LmctfyError } from "../errors.ts";
 import { encodeProgram, readSteps } from "../kernel/image.ts";
 import { collectStats } from "../resources/index.ts";
-import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
+import {
+  type ContainerSpec,
+  type ContainerSpecInput,
+  type ContainerStats,
+  specFromObject,
+} from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { destroyContainer } from "./destroy.ts";
 import { readExitRecord } from "./exit-record.ts";
@@ -27,7 +32,9 @@ import type {
   Plan,
   RunOptions,
   StatsLevel,
+  UpdateOptions,
 } from "./types.ts";
+import { updateContainer } from "./update.ts";
 
 /**
  * A container that existed when this object was made. Every method throws NOT_FOUND when it has gone since.
@@ -49,6 +56,25 @@ export class Container implements AsyncDisposable {
   async spec(): Promise<ContainerSpec> {
     requireContainer(this.#context.places, this.name);
     return loadSpec(this.#context, this.name);
+  }
+
+  /**
+   * Changes the container while it runs: all of it or, on failure, nothing. The spec that results is checked as `create`
+   * checks it before anything is changed.
+   *
+   * A lower `memory.limit` first takes back what it can (page cache, and swaps out where there is swap); one below what
+   * remains in use is refused, and nobody is killed. A lower `pids.limit` refuses new tasks and ends none. A new
+   * `memory.eviction_priority` is that of processes which are started from now on. A CPU mask also changes
+   * those of containers below that have none of their own.
+   *
+   * @throws INVALID_ARGUMENT, OUT_OF_RANGE, UNIMPLEMENTED as `create`; FAILED_PRECONDITION for `/`, when memory is in use
+   *   beyond the new limit, or when a container below has more than this one is to have; UNAVAILABLE when the kernel
+   *   refused, or another command works on it
+   */
+  async update(spec: ContainerSpecInput | ContainerSpec, options: UpdateOptions = {}): Promise<void> {
+    const resolved = specFromObject(spec as ContainerSpecInput);
+    await recover(this.#context);
+    await updateContainer(this.#context, this.name, resolved, options);
   }
 
   /** What the container and all below it use, now. */
@@ -146,7 +172,8 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Makes its cgroups and its program again: what a restart of the machine took, or what became unusable.
+   * Makes its cgroups and its program again what its spec says: what a restart of the machine took, what became
+   * unusable, and settings that somebody changed by hand.
    * `run` does so by itself when it finds them missing.
    */
   async realise(): Promise<void> {

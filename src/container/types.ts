@@ -94,3 +94,16 @@ export type StatsLevel = "summary" | "full";
  * ```
  */
 export type ContainerState = "empty" | "running" | "frozen";
+
+/** How to change a container. */
+export interface UpdateOptions {
+  /**
+   * "diff": fields that are given replace those of the container, all others stay, and -1 (of an unsigned field its
+   * largest number) removes a limit.
+   * "replace": the container becomes what `create` would make of the spec; what it does not say goes back to the default.
+   * @default "diff"
+   */
+  mode?: "diff" | "replace";
+  /** Gives up waiting for others that work on the container; once the change has begun it is completed. */
+  signal?: AbortSignal | undefined;
+}
