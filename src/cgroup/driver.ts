@@ -2,9 +2,10 @@
  * The cgroups of containers, whatever the layout of the machine: one subtree per hierarchy, the same directories in
  * each. A container's limits are on its directory in the hierarchy of each controller.
  */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { LmctfyError } from "../errors.ts";
 import { nameOfMembership, readMembership } from "./detect.ts";
+import { moveInto } from "./enter.ts";
 import { collectIds, ownDirectories, subdirectories, walk } from "./files.ts";
 import {
   type FreezeOptions,
@@ -65,9 +66,13 @@ export interface Cgroups {
   /** Hands the directories to an owner, who may then manage what is below. */
   ownerSteps(name: string, owner: Owner): HostStep[];
   enter(name: string): Entry;
+  /** Moves processes into the container, all or none; the function it gives undoes that and tells who could not go back. */
+  moveInto(name: string, pids: readonly number[]): () => number[];
   /** The file to read `parseOomKills` from; undefined without a memory controller. */
   oomFile(name: string): string | undefined;
   exists(name: string): boolean;
+  /** A number that no other container has, before or after, of whatever name; undefined without cgroups. */
+  identity(name: string): bigint | undefined;
   /** Names of the containers directly below, in order. */
   children(name: string): string[];
   /** Processes, ascending; those that this PID namespace cannot name are left out. */
@@ -140,6 +145,8 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
       };
     },
 
+    moveInto: (name, pids) => moveInto(trees, pathOfContainer(name), pids),
+
     oomFile(name) {
       const tree = treeOf("memory");
       if (tree === undefined) return undefined;
@@ -152,6 +159,8 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
     },
 
     exists: name => existsSync(primary().directory(name)),
+    // The kernel counts on for each new file of a cgroup file system (fs/kernfs/dir.c).
+    identity: name => statSync(primary().directory(name), { bigint: true, throwIfNoEntry: false })?.ino,
     children: name =>
       subdirectories(primary().directory(name))
         .filter(isComponent)

@@ -8,6 +8,7 @@ export const LOADERS: Readonly<Record<string, Loader>> = {
   create: async () => (await import("./commands/create.ts")).create,
   destroy: async () => (await import("./commands/destroy.ts")).destroy,
   detect: async () => (await import("./commands/detect.ts")).detect,
+  enter: async () => (await import("./commands/enter.ts")).enter,
   features: async () => (await import("./commands/features.ts")).features,
   gc: async () => (await import("./commands/gc.ts")).gc,
   help: async () => (await import("./commands/help.ts")).help,
@@ -22,4 +23,5 @@ export const LOADERS: Readonly<Record<string, Loader>> = {
   stats: async () => (await import("./commands/stats.ts")).stats,
   update: async () => (await import("./commands/update.ts")).update,
   version: async () => (await import("./commands/version.ts")).version,
+  wait: async () => (await import("./commands/wait.ts")).wait,
 };

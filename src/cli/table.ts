@@ -218,6 +218,57 @@ export const COMMANDS: readonly Command[] = [
     exits: [NOT_FOUND, { code: "9", when: "there is something in it, and no -f" }],
   },
   {
+    words: ["enter"],
+    args: [
+      container("the container"),
+      {
+        name: "PID",
+        optional: true,
+        rest: true,
+        completes: "pid",
+        summary: "ids of processes; by default that of the process that called lmctfy",
+      },
+    ],
+    flags: [],
+    summary: "take running processes into a container",
+    about: [
+      "Moves processes that run already into a container, whole ones with all their threads: all of them or none. Without an id that is the caller, which in a shell is the shell itself, so that what it starts from then on is in the container.",
+      "What they have used so far stays charged where they were, and children that they started before stay there.",
+      "Flags of lmctfy stand before NAME.",
+    ],
+    json: '{"name": "/web", "pids": [4711]}',
+    examples: [
+      { call: "lmctfy enter /web", does: "this shell" },
+      { call: "lmctfy enter /web 4711 4712", does: "two processes" },
+    ],
+    exits: [
+      { code: "3", when: "PID is not a number, or NAME is /" },
+      { code: "5", when: "there is no such container or process" },
+      {
+        code: "9",
+        when: "it is a thread of the kernel or in another PID namespace, or the container is paused",
+      },
+    ],
+  },
+  {
+    words: ["wait"],
+    args: [container("the container")],
+    flags: ["timeout"],
+    summary: "wait until nothing runs in a container",
+    about: [
+      "Waits until neither the container nor one below it has a process any more, and returns at once when there is none. What a command exited with, run tells.",
+    ],
+    json: '{"name": "/web"}',
+    examples: [
+      { call: "lmctfy wait /web && lmctfy destroy /web", does: "when all of it is done" },
+      { call: "lmctfy wait -t 10 /web || lmctfy killall /web", does: "for ten seconds at most" },
+    ],
+    exits: [
+      { code: "4", when: "something still runs when the time is over" },
+      { code: "5", when: "there is no such container, or it was destroyed meanwhile" },
+    ],
+  },
+  {
     words: ["pause"],
     args: [container("the container")],
     flags: [],
@@ -358,4 +409,4 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 /** Commands of the original that are not served yet. */
-export const NOT_SERVED: readonly string[] = ["enter", "notify"];
+export const NOT_SERVED: readonly string[] = ["notify"];

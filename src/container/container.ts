@@ -11,6 +11,7 @@ import {
 } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { destroyContainer } from "./destroy.ts";
+import { enterContainer } from "./enter.ts";
 import { readExitRecord } from "./exit-record.ts";
 import { freezeContainer, stateOf, thawContainer } from "./freeze.ts";
 import { lockContainer } from "./lock.ts";
@@ -35,6 +36,7 @@ import type {
   UpdateOptions,
 } from "./types.ts";
 import { updateContainer } from "./update.ts";
+import { waitUntilEmpty } from "./wait.ts";
 
 /**
  * A container that existed when this object was made. Every method throws NOT_FOUND when it has gone since.
@@ -99,6 +101,31 @@ export class Container implements AsyncDisposable {
   async run(argv: readonly string[], options: RunOptions = {}): Promise<ContainerProcess> {
     await recover(this.#context);
     return runInContainer(this.#context, this.name, argv, options);
+  }
+
+  /**
+   * Takes processes that run already into the container, whole ones with all their threads: all of them, in all cgroup
+   * hierarchies, or none. What they used before stays charged where they were. Children that they started before stay
+   * there too. With a `memory.eviction_priority` they get that of the container.
+   *
+   * @param pids process ids as this process sees them; the id of a thread stands for its process
+   * @throws NOT_FOUND (no such container or process), INVALID_ARGUMENT for `/`, PERMISSION_DENIED, FAILED_PRECONDITION
+   *   (a kernel thread, a process of another PID namespace, a paused container), UNAVAILABLE when the kernel refused
+   */
+  async enter(pids: readonly number[]): Promise<void> {
+    await recover(this.#context);
+    await enterContainer(this.#context, this.name, pids);
+  }
+
+  /**
+   * Resolves when neither the container nor one below it has a process any more: at once when there is none. A process
+   * that is paused still counts.
+   *
+   * @param options.signal gives up: rejects with its reason
+   * @throws NOT_FOUND when the container goes away meanwhile, FAILED_PRECONDITION for `/`
+   */
+  async wait(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    await waitUntilEmpty(this.#context, this.name, options.signal);
   }
 
   /** Ids of its processes (or threads), as this process sees them, ascending. */
