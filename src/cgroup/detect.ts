@@ -27,7 +27,7 @@ export function nameOfMembership(text: string, hierarchy: Hierarchy, subtree: st
 }
 
 /** The cgroup of a process in a hierarchy: the lines are `number:controllers:path`, version 2 is `0::path`. */
-function pathIn(text: string, hierarchy: Hierarchy): string | undefined {
+export function pathIn(text: string, hierarchy: Hierarchy): string | undefined {
   for (const line of text.split("\n")) {
     const colon = line.indexOf(":");
     const second = line.indexOf(":", colon + 1);

@@ -2,11 +2,21 @@
  * The cgroups of containers, whatever the layout of the machine: one subtree per hierarchy, the same directories in
  * each. A container's limits are on its directory in the hierarchy of each controller.
  */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { LmctfyError } from "../errors.ts";
 import { nameOfMembership, readMembership } from "./detect.ts";
+import { moveInto } from "./enter.ts";
 import { collectIds, ownDirectories, subdirectories, walk } from "./files.ts";
-import { type KillOptions, killTree } from "./kill.ts";
+import {
+  type FreezeOptions,
+  type FrozenMark,
+  freezeTree,
+  frozenMark,
+  isFrozen,
+  thawAll,
+  thawTree,
+} from "./freeze.ts";
+import { isOccupied, type KillOptions, killTree } from "./kill.ts";
 import { type CgroupLayout, type Controller, readLayout } from "./layout.ts";
 import { checkSubtree, isComponent, LEAF, nameOfPath, parentOf, pathOfContainer } from "./names.ts";
 import { removeBase, removeDirectories } from "./remove.ts";
@@ -15,6 +25,7 @@ import type { Owner, Tree } from "./tree.ts";
 import { openV1 } from "./v1.ts";
 import { openV2 } from "./v2.ts";
 
+export type { FreezeOptions, FrozenMark } from "./freeze.ts";
 export type { KillOptions } from "./kill.ts";
 export { parseOomKills } from "./oom.ts";
 export type { Owner } from "./tree.ts";
@@ -55,9 +66,13 @@ export interface Cgroups {
   /** Hands the directories to an owner, who may then manage what is below. */
   ownerSteps(name: string, owner: Owner): HostStep[];
   enter(name: string): Entry;
+  /** Moves processes into the container, all or none; the function it gives undoes that and tells who could not go back. */
+  moveInto(name: string, pids: readonly number[]): () => number[];
   /** The file to read `parseOomKills` from; undefined without a memory controller. */
   oomFile(name: string): string | undefined;
   exists(name: string): boolean;
+  /** A number that no other container has, before or after, of whatever name; undefined without cgroups. */
+  identity(name: string): bigint | undefined;
   /** Names of the containers directly below, in order. */
   children(name: string): string[];
   /** Processes, ascending; those that this PID namespace cannot name are left out. */
@@ -67,6 +82,18 @@ export interface Cgroups {
   detect(pid: number | "self"): string;
   /** Kills everything in the container and below; returns when it is empty. */
   kill(name: string, options?: KillOptions): Promise<void>;
+  /** Whether a living process is in the container or below. */
+  isPopulated(name: string): boolean;
+  /** Pauses everything in the container and below; returns when it stands still. */
+  freeze(name: string, options?: FreezeOptions): Promise<void>;
+  /** Undoes `freeze`; what is paused below by itself stays so. */
+  thaw(name: string, options?: FreezeOptions): Promise<void>;
+  /** Undoes every `freeze` in the container and below. */
+  thawAll(name: string): void;
+  /** Whether everything in the container and below stands still. */
+  isFrozen(name: string): boolean;
+  /** Where a program sees that; undefined where nothing can be paused. */
+  frozenMark(name: string): FrozenMark | undefined;
   /** After `kill`, lets the container and all below take new processes; nothing may start in them meanwhile. */
   renew(name: string): void;
   /** Removes the container's directories and all below; none is fine. */
@@ -118,6 +145,8 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
       };
     },
 
+    moveInto: (name, pids) => moveInto(trees, pathOfContainer(name), pids),
+
     oomFile(name) {
       const tree = treeOf("memory");
       if (tree === undefined) return undefined;
@@ -130,6 +159,8 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
     },
 
     exists: name => existsSync(primary().directory(name)),
+    // The kernel counts on for each new file of a cgroup file system (fs/kernfs/dir.c).
+    identity: name => statSync(primary().directory(name), { bigint: true, throwIfNoEntry: false })?.ino,
     children: name =>
       subdirectories(primary().directory(name))
         .filter(isComponent)
@@ -141,6 +172,13 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
     async kill(name, killOptions) {
       await killTree(trees, name, killOptions);
     },
+
+    isPopulated: name => isOccupied(primary(), name),
+    freeze: (name, freezeOptions) => freezeTree(trees, pathOfContainer(name), freezeOptions),
+    thaw: (name, freezeOptions) => thawTree(trees, pathOfContainer(name), freezeOptions),
+    thawAll: name => thawAll(trees, pathOfContainer(name)),
+    isFrozen: name => isFrozen(trees, name),
+    frozenMark: name => frozenMark(trees, name),
 
     renew(name) {
       for (const tree of trees) tree.renew(name);

@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { errnoOf, fromSystemError, LmctfyError } from "../errors.ts";
 import { collectIds, fieldOf, isGone, readControl, readIds, walk } from "./files.ts";
+import { describeTask, isAlive } from "./processes.ts";
 import { writeControl } from "./steps.ts";
 import type { Tree } from "./tree.ts";
 
@@ -49,8 +50,8 @@ async function emptiesSoon(tree: Tree, name: string): Promise<boolean> {
   return false;
 }
 
-/** Whether a living process is in the container or below. */
-function isOccupied(tree: Tree, name: string): boolean {
+/** Whether a living process is in the container or below, in one hierarchy. */
+export function isOccupied(tree: Tree, name: string): boolean {
   const directory = tree.directory(name);
   if (tree.hierarchy.version === 2) {
     const events = readControl(`${directory}/cgroup.events`);
@@ -115,29 +116,6 @@ function poke(path: string, value: string): boolean {
   }
 }
 
-/** A process that ended and that nobody waited for yet is not alive; one of another PID namespace is. */
-function isAlive(pid: number): boolean {
-  const state = pid === 0 ? undefined : processOf(pid);
-  return pid === 0 || (state !== undefined && state.letter !== "Z" && state.letter !== "X");
-}
-
-/** Name and state letter of a process; undefined when it is gone. */
-function processOf(pid: number): { command: string; letter: string } | undefined {
-  const text = readProc(`/proc/${pid}/stat`);
-  const end = text?.lastIndexOf(")") ?? -1;
-  if (text === undefined || end < 0) return undefined;
-  return { command: text.slice(text.indexOf("(") + 1, end), letter: text[end + 2] ?? "?" };
-}
-
-function readProc(path: string): string | undefined {
-  try {
-    return readControl(path);
-  } catch {
-    // ESRCH: it ended between open and read.
-    return undefined;
-  }
-}
-
 function cancelled(name: string, cause: unknown): LmctfyError {
   return new LmctfyError("CANCELLED", `killing container \`${name}\` was cancelled`, { path: name, cause });
 }
@@ -146,10 +124,7 @@ function survived(trees: readonly Tree[], name: string, timeout: number): Lmctfy
   const pids = new Set<number>();
   for (const tree of trees)
     for (const pid of collectIds(walk(tree.directory(name)), "cgroup.procs")) pids.add(pid);
-  const shown = [...pids].slice(0, 8).flatMap(pid => {
-    const found = processOf(pid);
-    return found === undefined ? [] : [`${pid} (${found.command}, ${stateName(found.letter)})`];
-  });
+  const shown = [...pids].slice(0, 8).flatMap(pid => describeTask(pid) ?? []);
   const rest = pids.size > 8 ? ` and ${pids.size - 8} more` : "";
   const who = shown.length === 0 ? "processes of another PID namespace" : shown.join(", ") + rest;
   const frozen = trees.some(
@@ -165,18 +140,4 @@ function survived(trees: readonly Tree[], name: string, timeout: number): Lmctfy
         : "A process in uninterruptible sleep ends when the device or file system it waits for answers.",
     },
   );
-}
-
-function stateName(letter: string): string {
-  switch (letter) {
-    case "D":
-      return "uninterruptible";
-    case "T":
-    case "t":
-      return "stopped";
-    case "Z":
-      return "zombie";
-    default:
-      return `state ${letter}`;
-  }
 }

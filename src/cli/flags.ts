@@ -130,6 +130,14 @@ export const FLAGS: readonly Flag[] = [
     completes: "none",
     summary: "set a variable in the command's environment; may be given several times",
   },
+  {
+    name: "timeout",
+    short: "t",
+    value: "SECONDS",
+    key: "timeout",
+    completes: "none",
+    summary: "give up after so many seconds; fractions are fine",
+  },
 ];
 
 /** How a flag is written: `-c`, or `--json` when it has no letter. */

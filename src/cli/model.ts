@@ -18,6 +18,7 @@ export interface Flags {
   noWait?: true;
   user?: string;
   cwd?: string;
+  timeout?: string;
   env?: string[];
 }
 

@@ -43,6 +43,7 @@ export function pageOf(word: string): Page | undefined {
 const MENUS: Readonly<Record<string, string>> = {
   list: "list the containers, processes or threads in a container",
   stats: "show what a container uses",
+  update: "change the limits of a container",
 };
 
 /** All pages, in the order of the table. */

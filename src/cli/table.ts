@@ -20,6 +20,18 @@ const specArgument: Argument = {
 
 const NAMES =
   "Names are paths: /web/worker is a container in /web. A name without a leading slash starts at the caller's own container.";
+const UPDATE =
+  "All of it is done or nothing. Memory above a lower limit is taken back where that is possible without killing anybody, and else the limit is refused. A lower pids.limit ends no process. A new memory.eviction_priority counts for processes that are started from then on.";
+const UPDATE_EXITS = [
+  { code: "3", when: "bad spec, no spec, or two of them" },
+  { code: "5", when: "there is no such container" },
+  {
+    code: "9",
+    when: "it uses more memory than it is to have, or a container in it has more than that",
+  },
+  { code: "12", when: "the spec asks for something that is not served here" },
+  { code: "14", when: "another command works on it, or the kernel refused" },
+];
 const NOT_FOUND = { code: "5", when: "there is no such container" };
 
 export const COMMANDS: readonly Command[] = [
@@ -95,7 +107,7 @@ export const COMMANDS: readonly Command[] = [
     about: [
       "Lists the containers that lie directly in a container, or with -r at any depth, sorted by name. The container itself is not listed.",
     ],
-    json: '{"containers": [{"name": "/web"}]}',
+    json: '{"containers": [{"name": "/web", "state": "running"}]}; "state" is empty, running or frozen, for the container with all below it',
     examples: [
       { call: "lmctfy list", does: "those in the caller's own container" },
       { call: "lmctfy list -r -v /", does: "all of them, names only" },
@@ -162,6 +174,38 @@ export const COMMANDS: readonly Command[] = [
     exits: [NOT_FOUND],
   },
   {
+    words: ["update", "diff"],
+    isDefault: true,
+    args: [container("the container"), specArgument],
+    flags: ["config"],
+    summary: "change some limits of a container",
+    about: [
+      "Changes the fields that a spec names, while the container runs; all others stay as they are. A limit is removed by -1, cpu.max_limit by the largest number it takes; what cannot be removed so (cpu.mask) goes with update replace. The spec is given as for create.",
+      UPDATE,
+    ],
+    json: '{"name": "/web"}',
+    examples: [
+      { call: 'lmctfy update /web "pids:{limit:200}"', does: "more processes, all else as it was" },
+      { call: 'lmctfy update diff /web "memory:{limit:-1}"', does: "no memory limit any more" },
+    ],
+    exits: UPDATE_EXITS,
+  },
+  {
+    words: ["update", "replace"],
+    args: [container("the container"), specArgument],
+    flags: ["config"],
+    summary: "change all limits of a container",
+    about: [
+      "Makes a container what create would have made of the spec, while it runs: whatever the spec does not name goes back to its default.",
+      UPDATE,
+    ],
+    json: '{"name": "/web"}',
+    examples: [
+      { call: "lmctfy update replace -c web.yaml /web", does: "what the file says, and nothing else" },
+    ],
+    exits: UPDATE_EXITS,
+  },
+  {
     words: ["destroy"],
     args: [container("the container")],
     flags: ["force"],
@@ -174,12 +218,93 @@ export const COMMANDS: readonly Command[] = [
     exits: [NOT_FOUND, { code: "9", when: "there is something in it, and no -f" }],
   },
   {
+    words: ["enter"],
+    args: [
+      container("the container"),
+      {
+        name: "PID",
+        optional: true,
+        rest: true,
+        completes: "pid",
+        summary: "ids of processes; by default that of the process that called lmctfy",
+      },
+    ],
+    flags: [],
+    summary: "take running processes into a container",
+    about: [
+      "Moves processes that run already into a container, whole ones with all their threads: all of them or none. Without an id that is the caller, which in a shell is the shell itself, so that what it starts from then on is in the container.",
+      "What they have used so far stays charged where they were, and children that they started before stay there.",
+      "Flags of lmctfy stand before NAME.",
+    ],
+    json: '{"name": "/web", "pids": [4711]}',
+    examples: [
+      { call: "lmctfy enter /web", does: "this shell" },
+      { call: "lmctfy enter /web 4711 4712", does: "two processes" },
+    ],
+    exits: [
+      { code: "3", when: "PID is not a number, or NAME is /" },
+      { code: "5", when: "there is no such container or process" },
+      {
+        code: "9",
+        when: "it is a thread of the kernel or in another PID namespace, or the container is paused",
+      },
+    ],
+  },
+  {
+    words: ["wait"],
+    args: [container("the container")],
+    flags: ["timeout"],
+    summary: "wait until nothing runs in a container",
+    about: [
+      "Waits until neither the container nor one below it has a process any more, and returns at once when there is none. What a command exited with, run tells.",
+    ],
+    json: '{"name": "/web"}',
+    examples: [
+      { call: "lmctfy wait /web && lmctfy destroy /web", does: "when all of it is done" },
+      { call: "lmctfy wait -t 10 /web || lmctfy killall /web", does: "for ten seconds at most" },
+    ],
+    exits: [
+      { code: "4", when: "something still runs when the time is over" },
+      { code: "5", when: "there is no such container, or it was destroyed meanwhile" },
+    ],
+  },
+  {
+    words: ["pause"],
+    args: [container("the container")],
+    flags: [],
+    summary: "stop everything in a container, to go on later",
+    about: [
+      "Stops every process in a container and in those below it where it is, and returns when all stand still. They get no CPU time until resume; their memory stays in use. A container that is paused already stays so.",
+      "Commands that are run in it wait until it is resumed. killall and destroy -f work as ever.",
+      "When a process does not stop within five seconds, because a disk does not answer for instance, that is said, and everything goes on.",
+    ],
+    json: '{"name": "/web"}',
+    examples: [{ call: "lmctfy pause /web", does: "until lmctfy resume /web" }],
+    exits: [
+      NOT_FOUND,
+      { code: "9", when: "it is /, or a process does not stop" },
+      { code: "14", when: "another command works on it, or on one below" },
+    ],
+  },
+  {
+    words: ["resume"],
+    args: [container("the container")],
+    flags: [],
+    summary: "let a paused container go on",
+    about: [
+      "Lets everything in a paused container go on. Containers below that were paused by themselves stay so. One that is not paused is left as it is.",
+    ],
+    json: '{"name": "/web"}',
+    examples: [{ call: "lmctfy resume /web", does: "undo lmctfy pause /web" }],
+    exits: [NOT_FOUND, { code: "9", when: "it is /, or a container above it is paused" }],
+  },
+  {
     words: ["killall"],
     args: [container("the container")],
     flags: [],
     summary: "kill all processes in a container",
     about: [
-      "Sends SIGKILL to every process in a container and in those below it, and waits until they are gone.",
+      "Sends SIGKILL to every process in a container and in those below it, at any depth, and waits until they are gone. A process that forks meanwhile does not slip through. What is paused is killed as well, and nothing is paused afterwards.",
     ],
     json: '{"name": "/web"}',
     examples: [{ call: "lmctfy killall /web", does: "end all that runs in it" }],
@@ -284,4 +409,4 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 /** Commands of the original that are not served yet. */
-export const NOT_SERVED: readonly string[] = ["enter", "notify", "pause", "resume", "update"];
+export const NOT_SERVED: readonly string[] = ["notify"];

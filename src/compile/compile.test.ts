@@ -4,6 +4,7 @@ import { encodeProgram, readSteps } from "../kernel/image.ts";
 import { NO_REGISTER, OP, type Program } from "../kernel/program.ts";
 import { compileHotRun } from "./hot-run.ts";
 import { EXIT_RECORD } from "./monitor.ts";
+import { failedAsPaused } from "./paused.ts";
 import { compileSpawn, type SpawnInput } from "./spawn.ts";
 
 const entrance = {
@@ -15,12 +16,14 @@ const hot = {
   name: "/a",
   entrance,
   oomFile: "/cg/memory/a/memory.oom_control",
+  frozenMark: { path: "/cg/unified/a/cgroup.events", offset: 19, value: 0x31 },
   runtimeDirectory: "/run/a",
   stamp: 42n,
 };
 const spawn: SpawnInput = {
   entrance,
   oomFile: hot.oomFile,
+  frozenMark: hot.frozenMark,
   runtimeDirectory: "/run/a",
   argv: ["echo", "x"],
   env: ["PATH=/bin"],
@@ -68,6 +71,22 @@ test("the child enters its cgroups, gives up rights, and only then runs the comm
       'execve(["echo", "x"], env)',
     ),
   );
+});
+
+test("whether the container is paused is looked at under the lock, before anything is started", () => {
+  for (const program of [compileHotRun("x86_64", hot), compileSpawn("x86_64", spawn).program]) {
+    const lock = program.operations.findIndex(({ label }) => /^flock\(.*LOCK_SH/.test(label));
+    const failing = program.operations.findIndex(({ label }) => /^flock\(\w+, 0\)/.test(label));
+    const clone = program.operations.findIndex(({ label }) => label.startsWith("clone3("));
+    assertAscending([
+      lock,
+      ...order(program, 'openat(AT_FDCWD, "/cg/unified/a/cgroup.events"'),
+      failing,
+      clone,
+    ]);
+    assert.equal(failedAsPaused(program, failing), true);
+    assert.equal(failedAsPaused(program, lock), false);
+  }
 });
 
 test("with the caller's input a command stays in the caller's session", () => {

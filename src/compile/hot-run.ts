@@ -3,12 +3,13 @@
  * foreground (mode 0) and `-n` (mode 1); argv and environment are the caller's.
  *
  * ```
- * lock, read the OOM counter, block signals
+ * lock, hand over when paused, read the OOM counter, block signals
  * foreground:  clone ──▶ child      wait, passing signals on ──▶ exit with its code
  * detached:    clone ──▶ monitor: clone ──▶ child               wait, record
  * child:       enter cgroups ──▶ exec
  * ```
  */
+import type { FrozenMark } from "../cgroup/driver.ts";
 import type { Arch } from "../kernel/arch.ts";
 import { AT_FDCWD, archOpenFlags, LOCK, O, SIGKILL } from "../kernel/constants.ts";
 import {
@@ -37,12 +38,14 @@ import {
   reportValue,
   waitAndRecord,
 } from "./monitor.ts";
+import { refusePaused } from "./paused.ts";
 
 export interface HotRunInput {
   name: string;
   entrance: Entrance;
   /** The file that counts the container's out-of-memory kills. */
   oomFile: string | undefined;
+  frozenMark: FrozenMark | undefined;
   runtimeDirectory: string;
   stamp: bigint;
 }
@@ -55,6 +58,7 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
 
   b.stage("locking the container");
   b.syscall("flock", [b.directory, LOCK.SH]);
+  refusePaused(b, input.frozenMark, b.directory);
   const fd = b.register("fd");
   const record = exitRecord(b);
   const before = b.slice(record, EXIT_RECORD.before, OOM_TEXT_SIZE);

@@ -2,6 +2,7 @@
  * The program that starts a command for the library: run by the resident executor, it returns as soon as the command
  * runs, and leaves behind the child, a pidfd and our ends of the pipes.
  */
+import type { FrozenMark } from "../cgroup/driver.ts";
 import type { Arch } from "../kernel/arch.ts";
 import { AT_FDCWD, archOpenFlags, LOCK, O } from "../kernel/constants.ts";
 import { type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
@@ -25,12 +26,14 @@ import {
   reportValue,
   waitAndRecord,
 } from "./monitor.ts";
+import { refusePaused } from "./paused.ts";
 
 export interface SpawnInput {
   entrance: Entrance;
   /** Locked, shared, while the command starts. */
   runtimeDirectory: string;
   oomFile: string | undefined;
+  frozenMark: FrozenMark | undefined;
   argv: readonly string[];
   /** KEY=VALUE */
   env: readonly string[];
@@ -64,6 +67,7 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   ] as const;
   const lock = b.syscall("openat", directory, { into: "lock_fd", fd: true });
   b.syscall("flock", [lock, LOCK.SH | LOCK.NB]);
+  refusePaused(b, input.frozenMark, lock);
 
   b.stage("preparing standard input and output");
   const { theirs, ours } = openStdio(b, input.stdio);

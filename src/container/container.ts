@@ -3,10 +3,17 @@ import { printStep } from "../cgroup/steps.ts";
 import { LmctfyError } from "../errors.ts";
 import { encodeProgram, readSteps } from "../kernel/image.ts";
 import { collectStats } from "../resources/index.ts";
-import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
+import {
+  type ContainerSpec,
+  type ContainerSpecInput,
+  type ContainerStats,
+  specFromObject,
+} from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { destroyContainer } from "./destroy.ts";
+import { enterContainer } from "./enter.ts";
 import { readExitRecord } from "./exit-record.ts";
+import { freezeContainer, stateOf, thawContainer } from "./freeze.ts";
 import { lockContainer } from "./lock.ts";
 import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
 import { busyWith, recover } from "./recover.ts";
@@ -18,7 +25,18 @@ import {
   subcontainers,
   subcontainersRecursive,
 } from "./store.ts";
-import type { ContainerProcess, DetachedEnd, Plan, RunOptions, StatsLevel } from "./types.ts";
+import type {
+  ContainerProcess,
+  ContainerState,
+  DetachedEnd,
+  FreezeOptions,
+  Plan,
+  RunOptions,
+  StatsLevel,
+  UpdateOptions,
+} from "./types.ts";
+import { updateContainer } from "./update.ts";
+import { waitUntilEmpty } from "./wait.ts";
 
 /**
  * A container that existed when this object was made. Every method throws NOT_FOUND when it has gone since.
@@ -42,15 +60,39 @@ export class Container implements AsyncDisposable {
     return loadSpec(this.#context, this.name);
   }
 
+  /**
+   * Changes the container while it runs: all of it or, on failure, nothing. The spec that results is checked as `create`
+   * checks it before anything is changed.
+   *
+   * A lower `memory.limit` first takes back what it can (page cache, and swaps out where there is swap); one below what
+   * remains in use is refused, and nobody is killed. A lower `pids.limit` refuses new tasks and ends none. A new
+   * `memory.eviction_priority` is that of processes which are started from now on. A CPU mask also changes
+   * those of containers below that have none of their own.
+   *
+   * @throws INVALID_ARGUMENT, OUT_OF_RANGE, UNIMPLEMENTED as `create`; FAILED_PRECONDITION for `/`, when memory is in use
+   *   beyond the new limit, or when a container below has more than this one is to have; UNAVAILABLE when the kernel
+   *   refused, or another command works on it
+   */
+  async update(spec: ContainerSpecInput | ContainerSpec, options: UpdateOptions = {}): Promise<void> {
+    const resolved = specFromObject(spec as ContainerSpecInput);
+    await recover(this.#context);
+    await updateContainer(this.#context, this.name, resolved, options);
+  }
+
   /** What the container and all below it use, now. */
   async stats(level: StatsLevel = "full"): Promise<ContainerStats> {
     requireContainer(this.#context.places, this.name);
     return collectStats(this.#context.cgroups, this.name, level);
   }
 
+  /** Whether something runs in the container and below, or stands still. */
+  async state(): Promise<ContainerState> {
+    return stateOf(this.#context, this.name);
+  }
+
   /**
    * Starts a command in the container. Resolves when it runs (it has been executed), so that a missing command is an
-   * error here.
+   * error here. While the container or one above it is paused this waits; end that with `options.signal`.
    *
    * @param argv the command and its arguments; a command without a slash is looked for in the PATH of `env`
    * @throws NOT_FOUND (no such container or command), PERMISSION_DENIED (not executable), INVALID_ARGUMENT,
@@ -59,6 +101,31 @@ export class Container implements AsyncDisposable {
   async run(argv: readonly string[], options: RunOptions = {}): Promise<ContainerProcess> {
     await recover(this.#context);
     return runInContainer(this.#context, this.name, argv, options);
+  }
+
+  /**
+   * Takes processes that run already into the container, whole ones with all their threads: all of them, in all cgroup
+   * hierarchies, or none. What they used before stays charged where they were. Children that they started before stay
+   * there too. With a `memory.eviction_priority` they get that of the container.
+   *
+   * @param pids process ids as this process sees them; the id of a thread stands for its process
+   * @throws NOT_FOUND (no such container or process), INVALID_ARGUMENT for `/`, PERMISSION_DENIED, FAILED_PRECONDITION
+   *   (a kernel thread, a process of another PID namespace, a paused container), UNAVAILABLE when the kernel refused
+   */
+  async enter(pids: readonly number[]): Promise<void> {
+    await recover(this.#context);
+    await enterContainer(this.#context, this.name, pids);
+  }
+
+  /**
+   * Resolves when neither the container nor one below it has a process any more: at once when there is none. A process
+   * that is paused still counts.
+   *
+   * @param options.signal gives up: rejects with its reason
+   * @throws NOT_FOUND when the container goes away meanwhile, FAILED_PRECONDITION for `/`
+   */
+  async wait(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    await waitUntilEmpty(this.#context, this.name, options.signal);
   }
 
   /** Ids of its processes (or threads), as this process sees them, ascending. */
@@ -81,7 +148,34 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Kills all processes in the container and below it.
+   * Pauses the container and all below it: every process stops where it is and gets no CPU time until `thaw`. Resolves
+   * when all of them stand still. Its memory stays in use, and timers go on. What is started in it later waits.
+   * Pausing what is paused is fine. A restart of the machine ends it.
+   *
+   * On the kernel: `cgroup.freeze` of version 2 (kernel/cgroup/freezer.c), else the freezer of version 1.
+   *
+   * @throws FAILED_PRECONDITION for `/`, or naming the processes that do not stop in time, for instance in a disk that
+   *   does not answer; then nothing is paused. UNAVAILABLE when another command works on it or on one below
+   */
+  async freeze(options: FreezeOptions = {}): Promise<void> {
+    await recover(this.#context);
+    await freezeContainer(this.#context, this.name, options);
+  }
+
+  /**
+   * Lets a paused container go on; resolves when it does. Containers below that were paused by themselves stay so.
+   * Resuming what is not paused is fine.
+   *
+   * @throws FAILED_PRECONDITION for `/`, and when a container above is paused, which has to be resumed first
+   */
+  async thaw(options: FreezeOptions = {}): Promise<void> {
+    await recover(this.#context);
+    await thawContainer(this.#context, this.name, options);
+  }
+
+  /**
+   * Kills all processes in the container and below it, paused ones too, and resolves when they are gone. Nothing
+   * in it is paused afterwards.
    *
    * @throws FAILED_PRECONDITION for `/`, and when the kernel cannot kill one
    */
@@ -99,12 +193,14 @@ export class Container implements AsyncDisposable {
     using _busy = busyWith(this.#context, this.name);
     markPending(places, this.name);
     await cgroups.kill(this.name);
+    cgroups.thawAll(this.name);
     cgroups.renew(this.name);
     clearPending(places, this.name);
   }
 
   /**
-   * Makes its cgroups and its program again: what a restart of the machine took, or what became unusable.
+   * Makes its cgroups and its program again what its spec says: what a restart of the machine took, what became
+   * unusable, and settings that somebody changed by hand.
    * `run` does so by itself when it finds them missing.
    */
   async realise(): Promise<void> {

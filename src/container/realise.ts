@@ -6,12 +6,18 @@ import { errnoOf } from "../errors.ts";
 import { encodeProgram } from "../kernel/image.ts";
 import type { Program } from "../kernel/program.ts";
 import { machineStamp } from "../kernel/stamp.ts";
-import { createSteps, processSettings } from "../resources/index.ts";
+import {
+  createSteps,
+  prepareUpdate,
+  processSettings,
+  type UpdateContext,
+  updateSteps,
+} from "../resources/index.ts";
 import { type ContainerSpec, parseSpec } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { parentOf } from "./names.ts";
 import { runtimeDirectory } from "./places.ts";
-import { makeRuntimeDirectory, readSpecFile, writeProgram } from "./store.ts";
+import { makeRuntimeDirectory, readSpecFile, subcontainersRecursive, writeProgram } from "./store.ts";
 
 /** The stored spec of a container. */
 export async function loadSpec(context: Context, name: string): Promise<ContainerSpec> {
@@ -36,40 +42,65 @@ export function hotProgram(context: Context, name: string, spec: ContainerSpec):
     name,
     entrance: entranceOf(context, name, spec),
     oomFile: context.cgroups.oomFile(name),
+    frozenMark: context.cgroups.frozenMark(name),
     runtimeDirectory: runtimeDirectory(context.places, name),
     stamp: machineStamp(),
   });
 }
 
 /**
- * Makes the cgroups and the program; `again` where some of them may still be there. What fails has undone its own directories; the caller holds the container's
- * lock and removes the rest.
+ * Makes the cgroups and the program of a new container. What fails has undone its own directories; the caller holds the
+ * container's lock and removes the rest.
  */
-export function realise(
-  context: Context,
-  name: string,
-  spec: ContainerSpec,
-  options: { again?: boolean } = {},
-): void {
-  const steps = (): HostStep[] => {
-    const all = creationSteps(context, name, spec);
-    return options.again ? all.map(step => (step.op === "mkdir" ? { ...step, mayExist: true } : step)) : all;
-  };
-  try {
-    applySteps(steps());
-  } catch (error) {
-    // The subtree's root is removed when its last container goes, which may have been right now: once more.
-    if (errnoOf((error as Error).cause) !== "ENOENT") throw error;
-    applySteps(steps());
-  }
+export function realise(context: Context, name: string, spec: ContainerSpec): void {
+  applyBelowRoot(() => creationSteps(context, name, spec));
+  compileProgram(context, name, spec);
+}
+
+/**
+ * Makes a container again what its spec says, whatever is left of it: the directories and the program that a restart of
+ * the machine took, and every setting that an update left half way. The caller holds its lock.
+ */
+export async function ensureRealised(context: Context, name: string): Promise<void> {
+  const { cgroups } = context;
+  const parent = parentOf(name);
+  if (parent !== undefined && parent !== "/" && !cgroups.exists(parent))
+    await ensureRealised(context, parent);
+  const spec = await loadSpec(context, name);
+  applyBelowRoot(() =>
+    [...cgroups.rootSteps(), ...cgroups.directorySteps(name)].map(step =>
+      step.op === "mkdir" ? { ...step, mayExist: true } : step,
+    ),
+  );
+  applyUpdate(spec, await updateContextOf(context, name));
+  compileProgram(context, name, spec);
+}
+
+/** A container that exists, with what is below it. */
+export async function updateContextOf(context: Context, name: string): Promise<UpdateContext> {
+  const below: { name: string; spec: ContainerSpec }[] = [];
+  for (const inner of subcontainersRecursive(context.places, name))
+    below.push({ name: inner, spec: await loadSpec(context, inner) });
+  return { cgroups: context.cgroups, name, below };
+}
+
+/** Makes the settings of a container that exists those of a spec. */
+export function applyUpdate(spec: ContainerSpec, target: UpdateContext): void {
+  prepareUpdate(spec, target);
+  applySteps(updateSteps(spec, target));
+}
+
+export function compileProgram(context: Context, name: string, spec: ContainerSpec): void {
   makeRuntimeDirectory(context.places, name);
   writeProgram(context.places, name, encodeProgram(hotProgram(context, name, spec)));
 }
 
-/** Makes again what a reboot took: the cgroups of the containers above and of this one, and its program. */
-export async function ensureRealised(context: Context, name: string): Promise<void> {
-  const parent = parentOf(name);
-  if (parent !== undefined && parent !== "/" && !context.cgroups.exists(parent))
-    await ensureRealised(context, parent);
-  realise(context, name, await loadSpec(context, name), { again: true });
+/** The subtree's root is removed when its last container goes, which may be right now: then once more. */
+function applyBelowRoot(steps: () => HostStep[]): void {
+  try {
+    applySteps(steps());
+  } catch (error) {
+    if (errnoOf((error as Error).cause) !== "ENOENT") throw error;
+    applySteps(steps());
+  }
 }

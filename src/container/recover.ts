@@ -2,6 +2,7 @@
 import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { lockContainer } from "./lock.ts";
+import { ensureRealised } from "./realise.ts";
 import { clearPending, containerExists, pendingNames, removeDirectories } from "./store.ts";
 
 /**
@@ -12,7 +13,7 @@ const PATIENCE_MS = 500;
 /** A process that resists longer is left to a later command: this one has other things to do. */
 const KILL_TIMEOUT_MS = 500;
 
-/** Notes, for as long as it is held, that this process makes or destroys the container. */
+/** Notes, for as long as it is held, that this process makes, changes or destroys the container. */
 export function busyWith(context: Context, name: string): Disposable {
   context.busy.add(name);
   return { [Symbol.dispose]: () => void context.busy.delete(name) };
@@ -27,7 +28,7 @@ export async function undoContainer(context: Context, name: string, killTimeout?
 }
 
 /**
- * Looks for containers whose making or destruction was cut short, and undoes or completes it. Cheap when there are
+ * Looks for containers whose making, change or destruction was cut short, and undoes or completes it. Cheap when there are
  * none: one directory is read.
  *
  * @returns the names of the containers that were cleaned up
@@ -44,7 +45,9 @@ export async function recover(context: Context): Promise<string[]> {
         patienceMs: PATIENCE_MS,
       });
       if (containerExists(places, name)) {
-        context.cgroups.renew(name); // killAll may have been cut short between its two halves
+        // killAll may have been cut short between its two halves, or update anywhere
+        context.cgroups.renew(name);
+        await ensureRealised(context, name);
         clearPending(places, name);
         recovered.push(name);
         continue;

@@ -1,5 +1,6 @@
 /** Running a command in a container through the resident executor. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { failedAsPaused } from "../compile/paused.ts";
 import { compileSpawn, type SpawnInput, type SpawnProgram } from "../compile/spawn.ts";
 import { LmctfyError } from "../errors.ts";
 import { type ProcessEnd, ProgramFailure, type RunOutcome } from "../kernel/executor.ts";
@@ -29,6 +30,7 @@ export async function runInContainer(
     entrance: entranceOf(context, name, spec),
     runtimeDirectory: runtimeDirectory(context.places, name),
     oomFile: context.cgroups.oomFile(name),
+    frozenMark: context.cgroups.frozenMark(name),
     argv,
     env: environment(options.env ?? process.env),
     cwd: options.cwd ?? process.cwd(),
@@ -46,7 +48,10 @@ interface Started extends SpawnProgram {
   ended: Promise<ProcessEnd>;
 }
 
-/** Starts the command; waits while somebody works on the container, and makes again what a reboot took. */
+/**
+ * Starts the command. Waits while somebody works on the container, and without end while it is paused; makes again
+ * what a reboot took.
+ */
 async function start(
   context: Context,
   name: string,
@@ -54,7 +59,7 @@ async function start(
   signal: AbortSignal | undefined,
 ): Promise<Started> {
   const compiled = compileSpawn(context.arch, input);
-  const deadline = performance.now() + PATIENCE_MS;
+  let deadline = performance.now() + PATIENCE_MS;
   let realised = false;
   for (let delay = 1; ; delay = Math.min(delay * 2, 50)) {
     signal?.throwIfAborted();
@@ -63,7 +68,10 @@ async function start(
       return { ...compiled, outcome, ended: outcome.ended };
     } catch (error) {
       if (!(error instanceof ProgramFailure)) throw error;
-      if (error.errno === "EAGAIN" && error.syscall?.startsWith("flock")) {
+      if (failedAsPaused(compiled.program, error.step)) {
+        requireContainer(context.places, name);
+        deadline = performance.now() + PATIENCE_MS; // that nobody works on it is shown by this very failure
+      } else if (error.errno === "EAGAIN" && error.syscall?.startsWith("flock")) {
         if (performance.now() >= deadline) throw containerBusy(name);
       } else if (lostItsCgroups(compiled.program, error) && !realised) {
         await realiseAgain(context, name);

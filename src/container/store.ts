@@ -64,7 +64,7 @@ export function readSpecFile(places: Places, name: string): string {
   }
 }
 
-/** Makes the container exist: the last step of its creation. */
+/** Makes the container exist, or be another: the last step of its creation, and of an update. */
 export function writeSpecFile(places: Places, name: string, json: string): void {
   writeWhole(join(stateDirectory(places, name), SPEC_FILE), json);
 }
@@ -80,6 +80,11 @@ export function programFile(places: Places, name: string): string {
 
 export function writeProgram(places: Places, name: string, image: Uint8Array): void {
   writeWhole(programFile(places, name), image);
+}
+
+/** Until it is written again, `run` goes the long way, which repairs first. */
+export function removeProgram(places: Places, name: string): void {
+  removeFile(programFile(places, name));
 }
 
 export function makeStateDirectory(places: Places, name: string): void {
@@ -105,7 +110,7 @@ export function removeDirectories(places: Places, name: string): void {
   }
 }
 
-/** Notes that a container is being made or destroyed, so that the next command can undo it if we are killed. */
+/** Notes that a container is being made, changed or destroyed, so that the next command can undo it if we are killed. */
 export function markPending(places: Places, name: string): void {
   try {
     symlinkSync(name, pendingFile(places, name));
@@ -121,7 +126,7 @@ export function clearPending(places: Places, name: string): void {
   removeFile(pendingFile(places, name));
 }
 
-/** Names of containers that somebody began to make or destroy. */
+/** Names of containers that somebody began to make, change or destroy. */
 export function pendingNames(places: Places): string[] {
   const names: string[] = [];
   for (const entry of readDirectory(pendingDirectory(places))) {

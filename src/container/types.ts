@@ -1,7 +1,10 @@
 /** Shapes of the public API that are more than one file's business. */
 import type { Readable, Writable } from "node:stream";
+import type { FreezeOptions } from "../cgroup/driver.ts";
 import type { PlannedStep } from "../kernel/image.ts";
 import type { ResourceUse } from "../kernel/rusage.ts";
+
+export type { FreezeOptions };
 
 /** Where one of the three standard streams of a command goes. */
 export type StdioTarget = "pipe" | "inherit" | "ignore";
@@ -80,3 +83,27 @@ export interface Plan {
 }
 
 export type StatsLevel = "summary" | "full";
+
+/**
+ * What a container does, with all that is below it: nothing runs in it ("empty"), something does ("running"), or it
+ * is paused and everything in it stands still ("frozen", also when nothing is in it).
+ *
+ * ```
+ * empty ⇄ running      run, the end of the last process
+ * either ⇄ frozen      freeze, thaw; killAll and destroy work in every state, and killAll leaves it empty
+ * ```
+ */
+export type ContainerState = "empty" | "running" | "frozen";
+
+/** How to change a container. */
+export interface UpdateOptions {
+  /**
+   * "diff": fields that are given replace those of the container, all others stay, and -1 (of an unsigned field its
+   * largest number) removes a limit.
+   * "replace": the container becomes what `create` would make of the spec; what it does not say goes back to the default.
+   * @default "diff"
+   */
+  mode?: "diff" | "replace";
+  /** Gives up waiting for others that work on the container; once the change has begun it is completed. */
+  signal?: AbortSignal | undefined;
+}

@@ -24,8 +24,8 @@ const WEIGHT = { min: 1n, usual: 100n, max: 10_000n };
 const MAX_LIMIT = (SHARES.max * 1000n) / SHARES.usual;
 
 /** Microseconds in which a quota is spent, as lmctfy has always set it: long enough for small quotas to be exact. */
-const PERIOD = 250_000n;
-const QUOTA_PER_MILLI = PERIOD / 1000n;
+export const PERIOD = 250_000n;
+export const QUOTA_PER_MILLI = PERIOD / 1000n;
 
 /** The kernel takes quotas from a millisecond on, and below 2^44 microseconds. */
 const MIN_MAX_LIMIT = 1000n / QUOTA_PER_MILLI;
@@ -74,7 +74,7 @@ function clamp(value: bigint, range: { min: bigint; max: bigint }): bigint {
   return value < range.min ? range.min : value > range.max ? range.max : value;
 }
 
-function isUnlimited(maxLimit: bigint): boolean {
+export function isUnlimited(maxLimit: bigint): boolean {
   return maxLimit >= INT64_MAX;
 }
 
@@ -100,26 +100,35 @@ function latencyFactor(latency: Latency): [bigint, bigint] | "idle" {
  * The kernel has no latency of its own to set for a cgroup; a task of a heavier one preempts sooner and waits less,
  * so latency is weight: PREMIER four times, NORMAL a quarter of what `limit` asks for, BEST_EFFORT an idle cgroup.
  */
-function weightSettings(spec: CpuSpec, cgroups: Cgroups, name: string): HostStep[] {
+export function weightFor(spec: CpuSpec, version: 1 | 2): Weight {
   const { limit, scheduling_latency } = spec;
   const factor = latencyFactor(scheduling_latency ?? "PRIORITY");
+  const [file, range] = version === 1 ? (["cpu.shares", SHARES] as const) : (["cpu.weight", WEIGHT] as const);
+  if (factor === "idle") return { file, value: range.min, idle: true, field: "cpu.scheduling_latency" };
+  const base =
+    limit === undefined ? range.usual : version === 1 ? sharesOf(limit) : weightOf(sharesOf(limit));
+  const field = limit === undefined ? "cpu.scheduling_latency" : "cpu.limit";
+  return { file, value: clamp((base * factor[0]) / factor[1], range), idle: false, field };
+}
+
+export interface Weight {
+  file: string;
+  value: bigint;
+  /** Whether it runs only on what others leave. */
+  idle: boolean;
+  /** The field that it comes from. */
+  field: string;
+}
+
+function weightSettings(spec: CpuSpec, cgroups: Cgroups, name: string): HostStep[] {
+  const { limit, scheduling_latency } = spec;
   if (limit === undefined && (scheduling_latency === undefined || scheduling_latency === "PRIORITY"))
     return [];
-  const v1 = cgroups.version("cpu") === 1;
-  const [file, range] = v1 ? (["cpu.shares", SHARES] as const) : (["cpu.weight", WEIGHT] as const);
-  if (factor === "idle") {
-    const field = "cpu.scheduling_latency";
-    // Linux before 5.15 has no idle cgroups and makes do with the least weight.
-    return [
-      setting(cgroups, name, "cpu", file, range.min, field),
-      setting(cgroups, name, "cpu", "cpu.idle", 1, field, { optional: true }),
-    ];
-  }
-  const base = limit === undefined ? range.usual : v1 ? sharesOf(limit) : weightOf(sharesOf(limit));
-  const value = clamp((base * factor[0]) / factor[1], range);
-  return [
-    setting(cgroups, name, "cpu", file, value, limit === undefined ? "cpu.scheduling_latency" : "cpu.limit"),
-  ];
+  const { file, value, idle, field } = weightFor(spec, cgroups.version("cpu")!);
+  const steps = [setting(cgroups, name, "cpu", file, value, field)];
+  // Linux before 5.15 has no idle cgroups and makes do with the least weight.
+  if (idle) steps.push(setting(cgroups, name, "cpu", "cpu.idle", 1, field, { optional: true }));
+  return steps;
 }
 
 function quotaSettings({ max_limit }: CpuSpec, cgroups: Cgroups, name: string): HostStep[] {

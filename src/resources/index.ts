@@ -1,16 +1,19 @@
 /** All resources together: checking a spec, what it writes, its statistics. */
+import { statSync } from "node:fs";
 import type { Cgroups } from "../cgroup/driver.ts";
-import type { HostStep } from "../cgroup/steps.ts";
+import type { ChownStep, HostStep } from "../cgroup/steps.ts";
 import type { Owner } from "../cgroup/tree.ts";
 import { LmctfyError } from "../errors.ts";
 import { NOT_YET } from "../spec/descriptor.ts";
 import { ContainerSpec, type ContainerStats } from "../spec/index.ts";
 import { cpu } from "./cpu.ts";
+import { checkCpuBelow, updateCpu } from "./cpu-update.ts";
 import { memory, oomScoreAdjOf } from "./memory.ts";
-import { pids } from "./pids.ts";
-import { type CheckContext, checkRange, type StatsLevel } from "./resource.ts";
+import { checkMemoryBelow, makeRoom, updateMemory } from "./memory-update.ts";
+import { pids, updatePids } from "./pids.ts";
+import { type CheckContext, checkRange, type StatsLevel, type UpdateContext } from "./resource.ts";
 
-export type { CheckContext, StatsLevel } from "./resource.ts";
+export type { CheckContext, StatsLevel, UpdateContext } from "./resource.ts";
 
 const RESOURCES = { cpu, memory, pids };
 
@@ -43,6 +46,32 @@ export function createSteps(cgroups: Cgroups, name: string, spec: ContainerSpec)
   ];
 }
 
+/** Throws when containers below a container would no longer fit into it; changes nothing. */
+export function checkBelow(spec: ContainerSpec, context: UpdateContext): void {
+  checkCpuBelow(spec.cpu ?? {}, context);
+  checkMemoryBelow(spec.memory ?? {}, context);
+}
+
+/** Has what runs in a container give back what a spec does not leave it. Throws when it cannot; changes no setting. */
+export function prepareUpdate(spec: ContainerSpec, { cgroups, name }: UpdateContext): void {
+  makeRoom(spec.memory ?? {}, cgroups, name);
+}
+
+/**
+ * Makes a container that exists, whatever is set now, what `createSteps` would have made of it: what the spec does not
+ * say goes back to the kernel's default. In an order in which the kernel takes it, whether limits rise or fall. What is
+ * so already is not written.
+ */
+export function updateSteps(spec: ContainerSpec, context: UpdateContext): HostStep[] {
+  const { cgroups, name } = context;
+  return [
+    ...updateCpu(spec.cpu ?? {}, context),
+    ...updateMemory(spec.memory ?? {}, context),
+    ...updatePids(spec.pids ?? {}, context),
+    ...cgroups.ownerSteps(name, ownerOrCaller(spec)).filter(step => step.op !== "chown" || isOthers(step)),
+  ];
+}
+
 /** What the container's processes set for themselves. */
 export interface ProcessSettings {
   /** /proc/self/oom_score_adj; absent when it stays as it is. */
@@ -71,6 +100,16 @@ function ownerOf(spec: ContainerSpec): Owner {
     ...(spec.owner !== undefined && { uid: Number(spec.owner) }),
     ...(spec.owner_group !== undefined && { gid: Number(spec.owner_group) }),
   };
+}
+
+/** Without an owner it belongs to whoever makes it. */
+function ownerOrCaller(spec: ContainerSpec): Owner {
+  return { uid: process.geteuid!(), gid: process.getegid!(), ...ownerOf(spec) };
+}
+
+function isOthers({ path, uid, gid }: ChownStep): boolean {
+  const now = statSync(path, { throwIfNoEntry: false });
+  return now?.uid !== uid || now.gid !== gid;
 }
 
 function refuseUnserved(spec: ContainerSpec): void {

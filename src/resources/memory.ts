@@ -20,10 +20,12 @@ import {
 /** Less than this holds not even the page tables and stack of the smallest program: every command would be killed. */
 const LEAST = 64n * 1024n;
 
+const PAGE = 4096n;
+
 const EVICTION = { min: 0, usual: 5000, max: 10_000 };
 const CAP_SYS_RESOURCE = 24n;
 
-const NO_SWAP_ACCOUNTING = {
+export const NO_SWAP_ACCOUNTING = {
   ENOENT:
     "This kernel does not count swap: start it with swapaccount=1 on its command line (and CONFIG_SWAP), or leave out memory.swap_limit.",
 };
@@ -57,6 +59,11 @@ export const memory: Resource<"memory"> = {
 /** An amount of bytes; undefined when there is none, or it is no limit: -1, or all that an int64 holds. */
 export function amountOf(value: bigint | undefined): bigint | undefined {
   return value === undefined || value === -1n || value >= INT64_MAX ? undefined : value;
+}
+
+/** What a control file keeps of an amount: the kernel counts in pages. */
+export function wholePages(amount: bigint): bigint {
+  return (amount / PAGE) * PAGE;
 }
 
 /** The kernel's score for a priority: a low priority is evicted first, which is a high score. */
@@ -94,7 +101,7 @@ function checkParentReservation(reservation: bigint, { cgroups, name }: CheckCon
   const parent = parentOf(name);
   if (cgroups.version("memory") !== 2 || parent === "/") return;
   const theirs = readNumber(cgroups, parent, "memory", "memory.low");
-  if (theirs === undefined || theirs < 0n || theirs >= reservation) return;
+  if (theirs === undefined || theirs < 0n || theirs >= wholePages(reservation)) return;
   throw new LmctfyError(
     "OUT_OF_RANGE",
     `memory.reservation ${reservation} is more than that of \`${parent}\`, which is ${theirs}`,
@@ -166,7 +173,7 @@ function settings2(spec: MemorySpec, cgroups: Cgroups, name: string): HostStep[]
  * What the other containers at the top reserve. The subtree must reserve the sum, or nothing below it would be
  * protected; and not more, because the kernel may give the rest to those who asked for nothing (memory_recursiveprot).
  */
-function reservedAtTop(cgroups: Cgroups, name: string): bigint {
+export function reservedAtTop(cgroups: Cgroups, name: string): bigint {
   let sum = 0n;
   for (const other of cgroups.children("/")) {
     const low = other === name ? undefined : readNumber(cgroups, other, "memory", "memory.low");

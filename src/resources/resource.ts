@@ -1,5 +1,6 @@
 /** What each resource does: its part of the spec, its checks, what it writes, its statistics. */
 import type { Cgroups } from "../cgroup/driver.ts";
+import { readControl } from "../cgroup/files.ts";
 import type { Controller } from "../cgroup/layout.ts";
 import type { HostStep, WriteStep } from "../cgroup/steps.ts";
 import { LmctfyError } from "../errors.ts";
@@ -18,6 +19,15 @@ export interface CheckContext {
   name: string;
   /** Where the facts about this process are. @default "/proc/self" */
   proc?: string;
+}
+
+/** What an update is made for. */
+export interface UpdateContext {
+  cgroups: Cgroups;
+  /** The container, which exists. */
+  name: string;
+  /** The containers below it, parents before their children. */
+  below: readonly { readonly name: string; readonly spec: ContainerSpec }[];
 }
 
 export interface Resource<S extends Section> {
@@ -58,6 +68,37 @@ export function needController(field: string, controller: Controller, cgroups: C
         : "`lmctfy features` shows the hierarchies and what they carry.",
     },
   );
+}
+
+/** Refuses what containers below do not allow. */
+export function refuseBelow(message: string, below: string): LmctfyError {
+  return new LmctfyError("FAILED_PRECONDITION", message, {
+    path: below,
+    hint: `Change \`${below}\` first.`,
+  });
+}
+
+/**
+ * A write to a control file unless it says so already. `needed`: also when there is no such file, which is then an error;
+ * otherwise the file is of a kernel or controller that is not here, and there is nothing to put back.
+ */
+export function change(
+  cgroups: Cgroups,
+  name: string,
+  controller: Controller,
+  file: string,
+  value: bigint | number | string,
+  field: string,
+  more: Partial<Pick<WriteStep, "optional" | "hints">> & {
+    needed?: boolean;
+    same?: (now: string, wanted: string) => boolean;
+  } = {},
+): HostStep[] {
+  const { needed = false, same = (now, wanted) => now === wanted.trim(), ...rest } = more;
+  const path = cgroups.controllerFile(name, controller, file);
+  const now = path === undefined ? undefined : readControl(path)?.trim();
+  if (now === undefined ? !needed : same(now, String(value))) return [];
+  return [setting(cgroups, name, controller, file, value, field, rest)];
 }
 
 /** A write to a control file, made where the controller is present. */

@@ -2,6 +2,7 @@
 export type { EnumName, Field, FieldNotes, Input, Message, Resolved } from "./descriptor.ts";
 export { formatMessage, formatSpec } from "./format.ts";
 export { formatJson, toJson } from "./json-print.ts";
+export { mergeSpec } from "./merge.ts";
 export * from "./messages/blockio.ts";
 export * from "./messages/container.ts";
 export * from "./messages/cpu.ts";

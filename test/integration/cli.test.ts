@@ -24,7 +24,12 @@ test("exit codes, and what is said", async () => {
     [[], 5, /^Usage: lmctfy/],
     [["bogus"], 5, /there is no command "bogus"/],
     [["lst"], 5, /Did you mean lmctfy list\?/],
-    [["update", "replace", "/a", ""], 12, /update is not served yet/],
+    [["notify", "memory", "oom", "/a"], 12, /notify is not served yet/],
+    [["update", "/c", ""], 5, /no container \/c/],
+    [["update", "replace", "/a"], 3, /the spec is missing/],
+    [["update", "diff", "/a", "network:{}"], 12, /network/],
+    [["update", "replce", "/a", ""], 3, /Did you mean lmctfy update replace\?/],
+    [["update", "/", ""], 9, /is the machine/],
     [["create"], 3, /NAME is missing/],
     [["create", "/c"], 3, /the spec is missing/],
     [["create", "/c", "", "-c", "/dev/null"], 3, /there are two specs/],
@@ -132,8 +137,13 @@ test("JSON: one line of it from every command, and errors too", async () => {
   assert.deepEqual(await json("init"), {});
   assert.deepEqual(await json("create", "/a", "memory:{limit:50000000} pids:{limit:9}"), { name: "/a" });
   assert.deepEqual(await json("create", "/a/b", ""), { name: "/a/b" });
-  assert.deepEqual(await json("list"), { containers: [{ name: "/a" }] });
-  assert.deepEqual(await json("list", "-r", "/"), { containers: [{ name: "/a" }, { name: "/a/b" }] });
+  assert.deepEqual(await json("list"), { containers: [{ name: "/a", state: "empty" }] });
+  assert.deepEqual(await json("list", "-r", "/"), {
+    containers: [
+      { name: "/a", state: "empty" },
+      { name: "/a/b", state: "empty" },
+    ],
+  });
   assert.deepEqual(await json("list", "pids", "/a"), { pids: [] });
   assert.deepEqual(await json("list", "tids", "/a"), { tids: [] });
   assert.deepEqual(await json("detect"), { name: "/" });

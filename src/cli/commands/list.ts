@@ -1,4 +1,6 @@
 /** `lmctfy list containers`, `list pids` and `list tids` */
+import { LmctfyError } from "../../errors.ts";
+import type { Container } from "../../index.ts";
 import { containerOf, withLmctfy } from "../library.ts";
 import type { Call } from "../model.ts";
 import { printPairs } from "../output.ts";
@@ -8,14 +10,15 @@ export async function list(call: Call): Promise<undefined> {
   const recursive = flags.recursive ?? false;
   const what = command.words[1];
   if (what === "containers") {
-    const names = await withLmctfy(flags, async lmctfy => {
+    const json = flags.style === "json";
+    const found = await withLmctfy(flags, async lmctfy => {
       const containers = await (await containerOf(lmctfy, call)).list({ recursive });
-      return containers.map(({ name }) => name);
+      return json ? withStates(containers) : containers.map(({ name }) => ({ name }));
     });
     printPairs(
       flags.style,
-      names.map(name => ["name", name]),
-      { containers: names.map(name => ({ name })) },
+      found.map(({ name }) => ["name", name]),
+      { containers: found },
     );
     return;
   }
@@ -28,4 +31,17 @@ export async function list(call: Call): Promise<undefined> {
     ids.map(id => [threads ? "tid" : "pid", id]),
     threads ? { tids: ids } : { pids: ids },
   );
+}
+
+async function withStates(containers: readonly Container[]): Promise<{ name: string; state: string }[]> {
+  const found: { name: string; state: string }[] = [];
+  for (const container of containers) {
+    try {
+      found.push({ name: container.name, state: await container.state() });
+    } catch (error) {
+      // destroyed since it was listed
+      if (!(error instanceof LmctfyError && error.code === "NOT_FOUND")) throw error;
+    }
+  }
+  return found;
 }

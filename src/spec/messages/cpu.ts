@@ -26,7 +26,7 @@ export const CpuSpec = message("CpuSpec", "CPU time, and the CPUs it is spent on
   scheduling_latency: optional(
     1,
     SchedulingLatency,
-    "How soon the container's tasks get a CPU when they become runnable. Fixed when the container is created.",
+    "How soon the container's tasks get a CPU when they become runnable.",
     { default: "PRIORITY" },
   ),
   limit: optional(

@@ -36,7 +36,7 @@ export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way
   eviction_priority: optional(
     1,
     "int32",
-    "Who gives way when the machine runs out of memory: the lower the number, the sooner its tasks are killed.",
+    "Who gives way when the machine runs out of memory: the lower the number, the sooner its tasks are killed. Tasks have the priority that it has when they are started.",
     { range: [0, 10000], default: "5000" },
   ),
   limit: optional(
