@@ -50,10 +50,14 @@ async function main(words: readonly string[]): Promise<number> {
   for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => abort.abort(new Error(`stopped by ${signal}`)));
   }
-  const background = chosen.filter(suite => suite.inBackground).map(suite => run(suite, abort.signal));
+  const background = chosen
+    .filter(suite => suite.when === "background")
+    .map(suite => run(suite, abort.signal));
   const runs: Ran[] = [];
-  for (const suite of chosen.filter(suite => !suite.inBackground)) runs.push(await run(suite, abort.signal));
+  for (const suite of chosen.filter(suite => !suite.when)) runs.push(await run(suite, abort.signal));
   runs.push(...(await Promise.all(background)));
+  for (const suite of chosen.filter(suite => suite.when === "alone"))
+    runs.push(await run(suite, abort.signal));
 
   say("");
   const everywhere = skippedEverywhere(runs, suites);

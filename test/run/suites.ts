@@ -10,8 +10,8 @@ export interface Suite {
   readonly name: string;
   /** Runs of the same tests: one that is skipped in all of them is tested nowhere, which is a failure. */
   readonly tests?: "unit" | "integration";
-  /** Runs while the others do. */
-  readonly inBackground?: boolean;
+  /** `background`: while the others run; `alone`: after all others, for it needs the machine's time. @default one by one */
+  readonly when?: "background" | "alone";
   run(options: ChildOptions): Promise<Result[]>;
 }
 
@@ -19,7 +19,7 @@ export const suites: readonly Suite[] = [
   {
     name: "integration (test host)",
     tests: "integration",
-    inBackground: true,
+    when: "background",
     run: integrationInTestHost,
   },
   check("format and lint", ["node_modules/.bin/biome", "ci", "--colors=off", "."]),
@@ -37,7 +37,7 @@ export const suites: readonly Suite[] = [
     name: "package",
     run: options => nodeTests(["--test-concurrency=1"], testsBelow("test/package"), options),
   },
-  check("make try", ["node", "build/examples/try/main.js"]),
+  { ...check("make try", ["node", "build/examples/try/main.js"]), when: "alone" },
 ];
 
 /** Seconds for one file of integration tests. */
