@@ -53,7 +53,7 @@ static char **scrubbed(char **envp)
  * does not end with NUL; its length leaves room for what is appended. */
 int cli_exec(char **argv, char **envp)
 {
-	char path[4096];
+	char path[4096], here[1];
 	long n = sys6(__NR_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path, sizeof(path) - sizeof(CLI), 0, 0);
 	char **env;
 
@@ -66,6 +66,9 @@ int cli_exec(char **argv, char **envp)
 	if (n == 0)
 		return ENOENT;
 	memcpy(path + n - 1, CLI, sizeof(CLI));
+	/* The runtime does not start in a directory that was removed. */
+	if (sys6(__NR_getcwd, (long)here, sizeof(here), 0, 0, 0, 0) == -ENOENT)
+		sys1(__NR_chdir, (long)"/");
 	env = scrubbed(envp);
 	return env ? (int)-sys3(__NR_execve, path, argv, env) : ENOMEM;
 }

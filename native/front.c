@@ -207,7 +207,7 @@ int front(int argc, char **argv, char **envp)
 	sigset mask = 0;
 	const char *why;
 	int detached = argc > 2 && text_is(argv[2], "-n");
-	int name = 2 + detached;
+	int name = 2 + detached, first;
 
 	if (argc < name + 2 || !text_is(argv[1], "run") || !is_plain_name(argv[name]) ||
 	    (argv[name][0] != '/' && is_inside_container()))
@@ -216,9 +216,11 @@ int front(int argc, char **argv, char **envp)
 	signal_mask(SIG_BLOCK, 0, &mask);
 	/* Inherited as ignored, it would make the kernel forget how our child ended. */
 	signal_default(SIGCHLD);
-	shell[2] = argv[name + 1];
+	/* One "--" right after the name only says where the command begins. */
+	first = name + 1 + (text_is(argv[name + 1], "--") && argc > name + 2);
+	shell[2] = argv[first];
 	why = hot_run(&m, argv[name], detached,
-		      argc == name + 2 && text_has(argv[name + 1], ' ') ? shell : argv + name + 1, envp);
+		      argc == first + 1 && text_has(argv[first], ' ') ? shell : argv + first, envp);
 	if (why)
 		return hot_failed(&m, why, mask, argc, argv, envp);
 	return detached ? print_pid(m.reg[1]) : 0;

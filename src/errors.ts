@@ -119,6 +119,8 @@ export function codeOfErrno(errno: string): ErrorCode {
       return "PERMISSION_DENIED";
     case "EINVAL":
     case "ENAMETOOLONG":
+    case "ENOTDIR":
+    case "EISDIR":
       return "INVALID_ARGUMENT";
     case "ERANGE":
       return "OUT_OF_RANGE";

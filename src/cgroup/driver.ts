@@ -53,6 +53,8 @@ export interface Entry {
 export interface IdOptions {
   /** Also those of the containers below. */
   recursive?: boolean;
+  /** Also those that somebody put into a single version 1 hierarchy. */
+  everywhere?: boolean;
 }
 
 /** Names are resolved container names; `/` is the subtree itself. */
@@ -165,7 +167,13 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
       subdirectories(primary().directory(name))
         .filter(isComponent)
         .map(word => (name === "/" ? `/${word}` : `${name}/${word}`)),
-    pids: (name, { recursive = false } = {}) => collectIds(directoriesOf(name, recursive), "cgroup.procs"),
+    pids: (name, { recursive = false, everywhere = false } = {}) =>
+      collectIds(
+        everywhere
+          ? trees.flatMap(tree => (recursive ? walk : ownDirectories)(tree.directory(name)))
+          : directoriesOf(name, recursive),
+        "cgroup.procs",
+      ),
     tids: (name, { recursive = false } = {}) => collectIds(directoriesOf(name, recursive), primary().threads),
     detect: pid => nameOfMembership(readMembership(pid), primary().hierarchy, subtree),
 

@@ -78,11 +78,12 @@ function isFreezer(tree: Tree): boolean {
 
 /** Linux before 5.14 has no cgroup.kill, and before 5.2 no cgroup.freeze either: then only repetition helps. */
 function strikeFrozen2(directory: string): void {
-  poke(`${directory}/cgroup.freeze`, "1");
+  if (!isInside(directory)) poke(`${directory}/cgroup.freeze`, "1");
   killListed(directory);
 }
 
 async function strikeFrozen1(directory: string): Promise<void> {
+  if (isInside(directory)) return killListed(directory);
   poke(`${directory}/freezer.state`, "FROZEN");
   // A task that waits for a disk freezes later. Children of a task that is to freeze are born to freeze as well.
   for (let turn = 0; turn < 5 && readControl(`${directory}/freezer.state`) === "FREEZING\n"; turn++)
@@ -90,12 +91,19 @@ async function strikeFrozen1(directory: string): Promise<void> {
   killListed(directory);
 }
 
-function thaw(directory: string): void {
+/** Whether this process is in the container itself: it must not freeze, or nobody would thaw it again. */
+function isInside(directory: string): boolean {
+  return collectIds(walk(directory), "cgroup.procs").includes(process.pid);
+}
+
+export function thaw(directory: string): void {
   for (const each of walk(directory)) poke(`${each}/freezer.state`, "THAWED");
 }
 
 function killListed(directory: string): void {
-  for (const pid of collectIds(walk(directory), "cgroup.procs")) {
+  const pids = collectIds(walk(directory), "cgroup.procs");
+  // this process last, or nobody would kill the others
+  for (const pid of pids.sort((a, b) => Number(a === process.pid) - Number(b === process.pid))) {
     try {
       process.kill(pid, "SIGKILL");
     } catch (error) {

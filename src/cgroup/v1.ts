@@ -1,6 +1,7 @@
 /** A version 1 hierarchy: one or more controllers, tasks anywhere in the tree. */
 import { existsSync } from "node:fs";
 import { readControl } from "./files.ts";
+import { thaw } from "./kill.ts";
 import type { Controller, Hierarchy } from "./layout.ts";
 import { checkSubtree, pathOfContainer, pathOfName } from "./names.ts";
 import type { HostStep } from "./steps.ts";
@@ -33,7 +34,7 @@ export function openV1(hierarchy: Hierarchy, subtree: string): Tree {
       return [{ op: "mkdir", path: base + pathOfContainer(name), ...creation(name) }];
     },
 
-    renew() {},
+    renew: name => thaw(directory(name)),
 
     ownerSteps(name: string, owner: Owner) {
       return chownSteps(name, owner, directory(name), ["tasks", "cgroup.procs"]);

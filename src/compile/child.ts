@@ -1,6 +1,6 @@
 /** The child's part of a run: into the cgroups, become the user, tidy up, exec. */
 import { AT_FDCWD, CLOSE_RANGE_CLOEXEC, O, PR, SIG_SETMASK, SIGKILL } from "../kernel/constants.ts";
-import type { DataRef, Label, ProgramBuilder, Register } from "../kernel/program.ts";
+import type { DataRef, ProgramBuilder, Register } from "../kernel/program.ts";
 
 /** Where a container's processes go, as its cgroups say. */
 export interface Entrance {
@@ -78,14 +78,14 @@ export function becomeUser(builder: ProgramBuilder, user: Credentials): void {
  * Ends this process when its parent ends. After the user is set, for that resets it; and the parent may be gone
  * before the call, which getppid then tells.
  */
-export function dieWithParent(builder: ProgramBuilder, parent: Register, skip?: Label): void {
+export function dieWithParent(builder: ProgramBuilder, parent: Register): void {
   builder.stage("binding the command to its parent");
   builder.syscall("prctl", [PR.SET_PDEATHSIG, SIGKILL, 0, 0, 0]);
   const now = builder.syscall("getppid", [], { into: "ppid" });
-  const alive = skip ?? builder.label();
+  const alive = builder.label();
   builder.jumpIf(now, "==", parent, alive);
   builder.exit(125);
-  if (skip === undefined) builder.place(alive);
+  builder.place(alive);
 }
 
 /** The last steps: nothing of ours stays open, signals are the caller's, and the command takes over. */

@@ -57,7 +57,7 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   const pid = b.register("child");
 
   b.stage("locking the container");
-  b.syscall("flock", [b.directory, LOCK.SH]);
+  b.syscall("flock", [b.directory, LOCK.SH | LOCK.NB]); // busy: the TypeScript side waits, and says so
   refusePaused(b, input.frozenMark, b.directory);
   const fd = b.register("fd");
   const record = exitRecord(b);
@@ -82,7 +82,10 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   b.syscall("close", [b.directory]);
   const status = b.wait(pid, { forwardSignals: true });
   const plain = b.label();
-  b.jumpIf(status, "!=", SIGKILL, plain);
+  const killed = b.label();
+  b.jumpIf(status, "==", SIGKILL, killed);
+  b.jumpIf(status, "!=", (128 + SIGKILL) << 8, plain); // a shell's way to say it of its own child
+  b.place(killed);
   explainKill(b, input.name, status, before, mask);
   b.place(plain);
   b.exit(status, true);

@@ -10,11 +10,10 @@ import {
   specFromObject,
 } from "../spec/index.ts";
 import type { Context } from "./context.ts";
-import { destroyContainer } from "./destroy.ts";
+import { destroyContainer, lockAgainstStarters } from "./destroy.ts";
 import { enterContainer } from "./enter.ts";
 import { readExitRecord } from "./exit-record.ts";
 import { freezeContainer, stateOf, thawContainer } from "./freeze.ts";
-import { lockContainer } from "./lock.ts";
 import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
 import { busyWith, recover } from "./recover.ts";
 import { realiseAgain, runInContainer } from "./run.ts";
@@ -186,9 +185,9 @@ export class Container implements AsyncDisposable {
         "the processes of / are the machine's, and are not killed",
       );
     }
-    const { places, executor, arch, cgroups } = this.#context;
+    const { places, cgroups } = this.#context;
     requireContainer(places, this.name);
-    using _lock = await lockContainer(executor, arch, places, this.name, { mode: "exclusive" });
+    using _lock = await lockAgainstStarters(this.#context, this.name);
     requireContainer(places, this.name);
     using _busy = busyWith(this.#context, this.name);
     markPending(places, this.name);

@@ -1,7 +1,7 @@
 /** Destruction: the container's processes, cgroups and files, and with force all that is below it. */
 import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
-import { lockContainer } from "./lock.ts";
+import { type Lock, lockContainer } from "./lock.ts";
 import { busyWith, undoContainer } from "./recover.ts";
 import {
   clearPending,
@@ -12,6 +12,9 @@ import {
   subcontainers,
   writeSpecFile,
 } from "./store.ts";
+
+/** How long a command may take to start before `destroy` with force takes it for stuck. */
+const STARTER_MS = 200;
 
 /**
  * ```
@@ -28,14 +31,17 @@ export async function destroyContainer(context: Context, name: string, force: bo
     });
   }
   requireContainer(places, name);
-  using _lock = await lockContainer(executor, arch, places, name, { mode: "exclusive" });
+  using _lock = force
+    ? await lockAgainstStarters(context, name)
+    : await lockContainer(executor, arch, places, name, { mode: "exclusive" });
   requireContainer(places, name);
   if (!force) refuseUsed(context, name);
   for (const child of subcontainers(places, name)) await destroyChild(context, child);
   const spec = readSpecFile(places, name);
   using _busy = busyWith(context, name);
-  markPending(places, name);
+  const marked = markIfThereIsRoom(context, name);
   removeSpecFile(places, name);
+  if (!marked) markIfThereIsRoom(context, name);
   try {
     await cgroups.kill(name);
   } catch (error) {
@@ -45,6 +51,32 @@ export async function destroyContainer(context: Context, name: string, force: bo
     throw error;
   }
   await undoContainer(context, name);
+}
+
+/**
+ * The exclusive lock, also while a command is stuck in its start (its executable hangs, or it is frozen), which holds
+ * the lock until it runs: it is killed too.
+ */
+export async function lockAgainstStarters(context: Context, name: string): Promise<Lock> {
+  const { places, executor, arch, cgroups } = context;
+  try {
+    return await lockContainer(executor, arch, places, name, { mode: "exclusive", patienceMs: STARTER_MS });
+  } catch (error) {
+    if (!(error instanceof LmctfyError && error.code === "UNAVAILABLE")) throw error;
+    await cgroups.kill(name, { timeout: STARTER_MS }).catch(() => {});
+    return await lockContainer(executor, arch, places, name, { mode: "exclusive" });
+  }
+}
+
+/** A full file system must not keep anybody from destroying: what is removed makes room. */
+function markIfThereIsRoom(context: Context, name: string): boolean {
+  try {
+    markPending(context.places, name);
+    return true;
+  } catch (error) {
+    if (error instanceof LmctfyError && (error.errno === "ENOSPC" || error.errno === "EDQUOT")) return false;
+    throw error;
+  }
 }
 
 async function destroyChild(context: Context, name: string): Promise<void> {
@@ -58,7 +90,7 @@ async function destroyChild(context: Context, name: string): Promise<void> {
 
 function refuseUsed(context: Context, name: string): void {
   const children = subcontainers(context.places, name);
-  const pids = children.length > 0 ? [] : context.cgroups.pids(name, { recursive: true });
+  const pids = children.length > 0 ? [] : context.cgroups.pids(name, { recursive: true, everywhere: true });
   if (children.length === 0 && pids.length === 0) return;
   const some = (items: readonly (string | number)[]): string =>
     items.slice(0, 5).join(", ") + (items.length > 5 ? `, … (${items.length})` : "");

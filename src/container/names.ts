@@ -21,7 +21,7 @@ const HINT =
  * @throws INVALID_ARGUMENT for anything that is no name
  */
 export function resolveName(name: string, self: () => string): string {
-  if (!/^[A-Za-z0-9_./-]+$/.test(name)) {
+  if (typeof name !== "string" || !/^[A-Za-z0-9_./-]+$/.test(name)) {
     const what = name === "" ? "it is empty" : `${JSON.stringify(name)} has a character that no name has`;
     throw new LmctfyError("INVALID_ARGUMENT", `invalid container name: ${what}`, { hint: HINT });
   }

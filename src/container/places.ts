@@ -1,6 +1,7 @@
 /** Where things are kept: files, directories and the cgroup subtree of one installation. */
 import { createHash } from "node:crypto";
-import { isAbsolute, join } from "node:path";
+import { realpathSync } from "node:fs";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { LmctfyError } from "../errors.ts";
 
 /**
@@ -10,7 +11,7 @@ import { LmctfyError } from "../errors.ts";
  * STATE/pending/HASH -> /a/b         /a/b is being made or destroyed, or was when its maker was killed
  * RUNTIME/containers/a/              locked with flock by whoever works on /a
  * RUNTIME/containers/a/_run.prog     the compiled program of `run`
- * RUNTIME/containers/a/_exit.PID     how a detached command ended
+ * RUNTIME/containers/a/_exit         how the last detached command ended
  * CGROUP/SUBTREE/a/...               in each hierarchy
  * ```
  */
@@ -29,14 +30,23 @@ export function placesOf(root: string | undefined): Places {
   if (!isAbsolute(root) || root.includes("\0")) {
     throw new LmctfyError("INVALID_ARGUMENT", `the root must be an absolute path: ${JSON.stringify(root)}`);
   }
-  const clean = join(root, ".").replace(/(.)\/$/, "$1");
+  const clean = realPath(join(root, ".").replace(/(.)\/$/, "$1"));
   const hash = createHash("sha256").update(clean).digest("hex").slice(0, 12);
   return { state: join(clean, "lib"), runtime: join(clean, "run"), subtree: `lmctfy-${hash}` };
 }
 
+/** One directory, one subtree, however it is spelled: symbolic links are followed as far as the path exists. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(realPath(parent), basename(path));
+  }
+}
+
 export const SPEC_FILE = "_spec.json";
 export const PROGRAM_FILE = "_run.prog";
-export const EXIT_PREFIX = "_exit.";
 
 export const stateDirectory = (places: Places, name: string): string =>
   join(places.state, "containers", name);

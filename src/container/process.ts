@@ -68,7 +68,8 @@ export class RunningProcess implements ContainerProcess {
     const ended = (): void => {
       this.#ended = true;
     };
-    this.exited.then(ended, ended);
+    // The end of a detached one is not known here; that is no end.
+    this.exited.then(ended, parts.pidfd === undefined ? () => {} : ended);
   }
 
   async kill(signal: NodeJS.Signals | number = "SIGTERM"): Promise<boolean> {

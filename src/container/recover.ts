@@ -9,7 +9,7 @@ import { clearPending, containerExists, pendingNames, removeDirectories } from "
  * How long the maker of a pending container may take before it is left alone: one that was killed drops its lock
  * within a moment, one that lives is about to end.
  */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 100;
 /** A process that resists longer is left to a later command: this one has other things to do. */
 const KILL_TIMEOUT_MS = 500;
 
@@ -57,10 +57,8 @@ export async function recover(context: Context): Promise<string[]> {
       await undoContainer(context, name, KILL_TIMEOUT_MS);
       if (abandoned) recovered.push(name);
     } catch (error) {
-      // Somebody still works on it, or a process cannot be killed: a later command tries again.
-      const later =
-        error instanceof LmctfyError && ["UNAVAILABLE", "FAILED_PRECONDITION"].includes(error.code);
-      if (!later) throw error;
+      // Somebody still works on it, or it resists: that is for a later command, and stops none of them.
+      if (!(error instanceof LmctfyError)) throw error;
     }
   }
   return recovered;

@@ -16,6 +16,9 @@ import { openPipe } from "./streams.ts";
 import type { ContainerProcess, ProcessResult, RunOptions, StdioTarget } from "./types.ts";
 import { resolveUser } from "./users.ts";
 
+/** Words of a command; each is an address in the program, of which there are 65,536, the environment's among them. */
+const MAX_WORDS = 50_000;
+
 export async function runInContainer(
   context: Context,
   name: string,
@@ -45,7 +48,8 @@ export async function runInContainer(
 
 interface Started extends SpawnProgram {
   outcome: RunOutcome;
-  ended: Promise<ProcessEnd>;
+  /** Of a command that is not detached. */
+  ended: Promise<ProcessEnd> | undefined;
 }
 
 /**
@@ -64,6 +68,8 @@ async function start(
   for (let delay = 1; ; delay = Math.min(delay * 2, 50)) {
     signal?.throwIfAborted();
     try {
+      if (input.detached)
+        return { ...compiled, outcome: await context.executor.run(compiled.program), ended: undefined };
       const outcome = await context.executor.runAndWatch(compiled.program, compiled.pid);
       return { ...compiled, outcome, ended: outcome.ended };
     } catch (error) {
@@ -129,6 +135,7 @@ function translate(name: string, input: SpawnInput, program: Program, failure: P
     return new LmctfyError(failure.errno === "EACCES" ? "PERMISSION_DENIED" : "INVALID_ARGUMENT", message, {
       ...facts,
       path: input.cwd,
+      hint: "Choose one that the command's user may enter: cwd in the library, -w in the command.",
     });
   }
   if (failure.errno === "EAGAIN" && failure.syscall?.startsWith("clone3")) {
@@ -162,17 +169,20 @@ function processOf(
   closeInExecutor(context, pipes);
 
   let aborted = false;
-  const exited = options.detached
-    ? Promise.reject(
-        new LmctfyError("UNIMPLEMENTED", "the end of a detached command is its monitor's to know", {
-          hint: "Container.lastExit() tells it afterwards.",
-        }),
-      )
-    : started.ended.then((end): ProcessResult => {
-        closeInExecutor(context, [pidfd]);
-        const oom = oomBetween(before, readOomCounters(context, name));
-        return describeEnd(end, { oom, aborted });
-      });
+  const exited =
+    started.ended === undefined
+      ? Promise.reject(
+          new LmctfyError("UNIMPLEMENTED", "the end of a detached command is its monitor's to know", {
+            hint: "Container.lastExit() tells it afterwards.",
+          }),
+        )
+      : started.ended.then((end): ProcessResult => {
+          closeInExecutor(context, [pidfd]);
+          stdin?.destroy();
+          for (const output of [stdout, stderr]) letGo(output);
+          const oom = oomBetween(before, readOomCounters(context, name));
+          return describeEnd(end, { oom, aborted });
+        });
   exited.catch(() => {}); // nobody has to look at it
 
   const running = new RunningProcess({ context, pid, pidfd, stdin, stdout, stderr, exited });
@@ -190,6 +200,11 @@ function processOf(
   return running;
 }
 
+/** Nobody reads it: what is left in it is read and dropped, so that the pipe is closed. */
+function letGo(output: ReturnType<typeof openPipe> | null): void {
+  if (output?.readableFlowing === null && output.listenerCount("readable") === 0) output.resume();
+}
+
 function closeInExecutor(context: Context, fds: readonly (number | undefined)[]): void {
   const builder = new ProgramBuilder(context.arch);
   const open = fds.filter(fd => fd !== undefined);
@@ -203,9 +218,13 @@ function checkArguments(name: string, argv: readonly string[], options: RunOptio
   };
   if (name === "/")
     invalid("commands do not run in the container /: it is the machine; choose a subcontainer");
+  if (!Array.isArray(argv) || argv.some(word => typeof word !== "string"))
+    invalid("the command is a list of texts");
+  if (argv.length > MAX_WORDS) {
+    throw new LmctfyError("RESOURCE_EXHAUSTED", `a command of ${argv.length} words: at most ${MAX_WORDS}`);
+  }
   if (argv.length === 0 || argv[0] === "") invalid("no command given");
-  if (argv.some(word => typeof word !== "string" || word.includes("\0")))
-    invalid("a word of the command contains a NUL");
+  if (argv.some(word => word.includes("\0"))) invalid("a word of the command contains a NUL");
   if (options.cwd !== undefined && (!options.cwd.startsWith("/") || options.cwd.includes("\0"))) {
     invalid(`the working directory must be an absolute path: ${JSON.stringify(options.cwd)}`);
   }

@@ -85,7 +85,7 @@ test("what cannot be written is an error that says verb, path and errno", () =>
     writeFileSync(join(root, "file"), "");
     mkdirSync(join(root, "dir"));
     assert.throws(() => store.makeStateDirectory(placesOf(join(root, "file")), "/a"), {
-      code: "INTERNAL",
+      code: "INVALID_ARGUMENT",
       errno: "ENOTDIR",
       message: `mkdir \`${root}/file/lib/containers/a\`: ENOTDIR`,
     });

@@ -7,6 +7,7 @@ import {
   readlinkSync,
   renameSync,
   rmdirSync,
+  rmSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -99,7 +100,7 @@ export function makeRuntimeDirectory(places: Places, name: string): void {
 export function removeDirectories(places: Places, name: string): void {
   for (const directory of [runtimeDirectory(places, name), stateDirectory(places, name)]) {
     for (const entry of readDirectory(directory)) {
-      if (entry.startsWith("_") || entry.startsWith(".")) removeFile(join(directory, entry));
+      if (entry.startsWith("_")) rmSync(join(directory, entry), { recursive: true, force: true });
     }
     try {
       rmdirSync(directory);
@@ -128,16 +129,21 @@ export function clearPending(places: Places, name: string): void {
 
 /** Names of containers that somebody began to make, change or destroy. */
 export function pendingNames(places: Places): string[] {
-  const names: string[] = [];
-  for (const entry of readDirectory(pendingDirectory(places))) {
+  return readDirectory(pendingDirectory(places)).flatMap(nameOfMark(places)).sort();
+}
+
+/** The name that a mark carries; what is no mark of ours is nothing to us. */
+function nameOfMark(places: Places): (entry: string) => string[] {
+  return entry => {
     try {
-      names.push(readlinkSync(join(pendingDirectory(places), entry)));
-    } catch (error) {
-      if (errnoOf(error) !== "ENOENT")
-        throw fromSystemError(error, "readlink", join(pendingDirectory(places), entry));
+      const name = readlinkSync(join(pendingDirectory(places), entry));
+      return pendingFile(places, name).endsWith(`/${entry}`) && /^(\/[A-Za-z0-9][A-Za-z0-9_.-]*)+$/.test(name)
+        ? [name]
+        : [];
+    } catch {
+      return [];
     }
-  }
-  return names.sort();
+  };
 }
 
 function makeDirectory(path: string): void {

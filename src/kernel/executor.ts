@@ -77,6 +77,7 @@ export class Executor {
   #socket: Duplex | undefined;
   #buffered: Buffer = Buffer.alloc(0);
   #nextId = 1;
+  #closed = false;
   readonly #pending = new Map<number, Pending>();
   readonly #watched = new Map<number, { resolve: (end: ProcessEnd) => void; reject: (e: Error) => void }>();
 
@@ -104,6 +105,7 @@ export class Executor {
 
   /** Ends the executor. Children that asked for it (PR_SET_PDEATHSIG) end with it. */
   close(): void {
+    this.#closed = true;
     this.#socket?.destroy();
     this.#fail(new LmctfyError("CANCELLED", "the executor was closed"));
   }
@@ -133,6 +135,7 @@ export class Executor {
 
   #start(): void {
     if (this.#socket) return;
+    if (this.#closed) throw new LmctfyError("CANCELLED", "this Lmctfy was closed");
     if (!existsSync(this.#path)) {
       throw new LmctfyError("FAILED_PRECONDITION", `the executor is missing: ${this.#path}`, {
         path: this.#path,
