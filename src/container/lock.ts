@@ -7,7 +7,7 @@ import { AT_FDCWD, archOpenFlags, LOCK, O } from "../kernel/constants.ts";
 import { type Executor, ProgramFailure } from "../kernel/executor.ts";
 import { type Program, ProgramBuilder } from "../kernel/program.ts";
 import { type Places, runtimeDirectory } from "./places.ts";
-import { makeRuntimeDirectory } from "./store.ts";
+import { dropOrphanedDirectory, makeRuntimeDirectory } from "./store.ts";
 
 /** How long a command waits for another one that works on the same container. */
 export const PATIENCE_MS = 10_000;
@@ -50,7 +50,11 @@ export async function lockContainer(
     options.signal?.throwIfAborted();
     const fd = await tryLock(executor, arch, places, name, options.mode);
     if (fd !== undefined) {
-      return { fd, [Symbol.dispose]: () => void executor.run(closing(arch, fd)).catch(() => {}) };
+      const release = (): void => {
+        dropOrphanedDirectory(places, name);
+        executor.run(closing(arch, fd)).catch(() => {}); // without the executor there is no lock either
+      };
+      return { fd, [Symbol.dispose]: release };
     }
     if (performance.now() >= deadline) {
       throw containerBusy(name);

@@ -96,6 +96,16 @@ export function makeRuntimeDirectory(places: Places, name: string): void {
   makeDirectory(runtimeDirectory(places, name));
 }
 
+/** Removes the directory that a lock made for a container that does not exist (any more). The caller holds that lock. */
+export function dropOrphanedDirectory(places: Places, name: string): void {
+  if (containerExists(places, name)) return;
+  try {
+    rmdirSync(runtimeDirectory(places, name));
+  } catch {
+    // It has subcontainers, or it is gone already.
+  }
+}
+
 /** Removes what is the container's own in both places; directories of subcontainers stay. */
 export function removeDirectories(places: Places, name: string): void {
   for (const directory of [runtimeDirectory(places, name), stateDirectory(places, name)]) {

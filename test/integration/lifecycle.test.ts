@@ -1,9 +1,9 @@
 /** Creating, naming, nesting and destroying; refusals change nothing. */
 import assert from "node:assert/strict";
-import { rmSync, statSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { ContainerSpecInput } from "../../src/index.ts";
+import { type ContainerSpecInput, Lmctfy } from "../../src/index.ts";
 import { Rig, TOOL } from "../rig/rig.ts";
 
 test("a container is created, listed, told about and destroyed; nothing is left", async () => {
@@ -234,4 +234,46 @@ test("await using destroys the container", async () => {
     await container.run(["sleep", "1000"], { stdio: "ignore" });
   }
   rig.assertClean();
+});
+
+test("two spellings of a root are one installation", async () => {
+  await using rig = Rig.create();
+  const link = `${rig.root}-link`;
+  symlinkSync(rig.root, link);
+  try {
+    const container = await rig.create("/a");
+    await container.run(["sleep", "1000"], { stdio: "ignore" });
+    using other = new Lmctfy({ root: `${link}/.` });
+    await assert.rejects((await other.get("/a")).destroy(), { code: "FAILED_PRECONDITION" });
+    await (await other.get("/a")).destroy({ force: true });
+    rig.assertClean();
+  } finally {
+    rmSync(link);
+  }
+});
+
+test("odd entries in the state directories stop no command", async () => {
+  await using rig = Rig.create();
+  await rig.create("/a");
+  mkdirSync(join(rig.root, "lib/pending"), { recursive: true });
+  writeFileSync(join(rig.root, "lib/pending/junk"), "");
+  symlinkSync("/../../etc", join(rig.root, "lib/pending/evil"));
+  mkdirSync(join(rig.root, "run/containers/a/_directory/deep"), { recursive: true });
+  assert.deepEqual(
+    (await rig.lmctfy.list()).map(c => c.name),
+    ["/a"],
+  );
+  assert.deepEqual(await rig.lmctfy.recover(), []);
+  await (await rig.lmctfy.get("/a")).destroy();
+  rmSync(join(rig.root, "lib/pending"), { recursive: true });
+  rig.assertClean();
+});
+
+test("a library that was closed starts nothing again", async () => {
+  await using rig = Rig.create();
+  const other = new Lmctfy({ root: rig.root });
+  other.close();
+  other.close();
+  await assert.rejects(other.create("/a"), { code: "CANCELLED" });
+  assert.deepEqual(rig.cgroups(), []);
 });

@@ -1,11 +1,11 @@
 /** Running commands through the library: streams, environment, user, endings, and what must not leak in. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Container, Lmctfy } from "../../src/index.ts";
-import { eventually, Rig, TOOL, textOf } from "../rig/rig.ts";
+import { eventually, execute, Rig, TOOL, textOf } from "../rig/rig.ts";
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -242,4 +242,39 @@ test("two copies of the library work side by side", async () => {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+});
+
+test("descriptors do not pile up, read or not", async () => {
+  await using rig = Rig.create();
+  const container = await rig.create("/a");
+  const open = (): number => readdirSync("/proc/self/fd").length;
+  const once = async (): Promise<void> => {
+    await (await container.run([TOOL, "flood", "10"])).exited;
+  };
+  await once();
+  const before = open();
+  for (let i = 0; i < 50; i++) await once();
+  await eventually(open, count => count <= before + 3, `descriptors, ${before} at first`);
+});
+
+test("a detached command can be signalled, and keeps nobody alive", async () => {
+  await using rig = Rig.create();
+  const container = await rig.create("/a");
+  const command = await container.run(["sleep", "1000"], { detached: true });
+  assert.equal(await command.kill("SIGKILL"), true);
+  await eventually(
+    () => isAlive(command.pid),
+    alive => !alive,
+    "it was not killed",
+  );
+
+  const library = new URL("../../src/index.js", import.meta.url);
+  const script = `
+    import { Lmctfy } from ${JSON.stringify(library.href)};
+    const container = await new Lmctfy().get("/a");
+    await container.run(["sleep", "1000"], { detached: true });`;
+  const { code, stderr } = await execute(process.execPath, ["--input-type=module", "-e", script], {
+    env: { LMCTFY_ROOT: rig.root },
+  });
+  assert.deepEqual([code, stderr], [0, ""]);
 });
