@@ -58,8 +58,10 @@ export async function recover(context: Context): Promise<string[]> {
       if (abandoned) recovered.push(name);
     } catch (error) {
       // Somebody still works on it, or a process cannot be killed: a later command tries again.
+      // What one container's settings meet must not stop commands for others.
       const later =
-        error instanceof LmctfyError && ["UNAVAILABLE", "FAILED_PRECONDITION"].includes(error.code);
+        error instanceof LmctfyError &&
+        (containerExists(places, name) || ["UNAVAILABLE", "FAILED_PRECONDITION"].includes(error.code));
       if (!later) throw error;
     }
   }
