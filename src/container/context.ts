@@ -9,7 +9,7 @@ export class Context {
   readonly places: Places;
   readonly executor: Executor;
   readonly arch: Arch;
-  /** Containers that an operation of this very process makes or destroys: nobody here takes them for abandoned. */
+  /** Containers that an operation of this very process makes, changes or destroys: nobody here takes them for abandoned. */
   readonly busy = new Set<string>();
   #cgroups: Cgroups | undefined;
 

@@ -8,7 +8,7 @@ import { LmctfyError } from "../errors.ts";
  * ```
  * STATE/containers/a/_spec.json      the container /a exists: written last, removed first
  * STATE/containers/a/b/_spec.json    /a/b (a name's part never starts with "_")
- * STATE/pending/HASH -> /a/b         /a/b is being made or destroyed, or was when its maker was killed
+ * STATE/pending/HASH -> /a/b         /a/b is being made, changed or destroyed, or was when who did so was killed
  * RUNTIME/containers/a/              locked with flock by whoever works on /a
  * RUNTIME/containers/a/_run.prog     the compiled program of `run`
  * RUNTIME/containers/a/_exit         how the last detached command ended

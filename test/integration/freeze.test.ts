@@ -1,11 +1,13 @@
 /** Pausing: what runs stands still, what is started waits, and all of it can still be killed. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readLayout } from "../../src/cgroup/layout.ts";
 import type { Container } from "../../src/index.ts";
-import { eventually, Rig, TOOL } from "../rig/rig.ts";
+import { COMMAND, eventually, Rig, TOOL } from "../rig/rig.ts";
 import { Subtree } from "./cgroup-rig.ts";
 
 /** Clock ticks of CPU time that a process has had. */
@@ -86,10 +88,17 @@ test("a command that is run in a paused container waits, and can give up", { tim
   });
   const command = rig.command(["run", "/a/b", TOOL, "exit", "8"]);
   const background = rig.command(["run", "-n", "/a", TOOL, "exit", "9"]);
+  const interrupted = spawn(COMMAND, ["run", "/a/b", "true"], {
+    env: { ...process.env, LMCTFY_ROOT: rig.root },
+    stdio: "ignore",
+  });
+  const ended = once(interrupted, "exit");
   await given;
   // the same executor still serves everybody else
   assert.equal((await rig.tool(other, "exit", "3")).exitCode, 3);
   assert.deepEqual(await outer.pids({ recursive: true }), []);
+  interrupted.kill("SIGINT");
+  assert.deepEqual(await ended, [null, "SIGINT"]);
   await outer.thaw();
   assert.equal((await (await waiting).exited).exitCode, 7);
   assert.equal((await command).code, 8);
