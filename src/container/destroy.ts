@@ -1,4 +1,5 @@
 /** Destruction: the container's processes, cgroups and files, and with force all that is below it. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { type Lock, lockContainer } from "./lock.ts";
@@ -35,7 +36,7 @@ export async function destroyContainer(context: Context, name: string, force: bo
     ? await lockAgainstStarters(context, name)
     : await lockContainer(executor, arch, places, name, { mode: "exclusive" });
   requireContainer(places, name);
-  if (!force) refuseUsed(context, name);
+  if (!force) await refuseUsed(context, name);
   for (const child of subcontainers(places, name)) await destroyChild(context, child);
   const spec = readSpecFile(places, name);
   using _busy = busyWith(context, name);
@@ -88,8 +89,14 @@ async function destroyChild(context: Context, name: string): Promise<void> {
   }
 }
 
-function refuseUsed(context: Context, name: string): void {
+/** A command that failed to start, or was killed, is about to be gone: that is no use of the container. */
+async function leavesSoon(context: Context, name: string): Promise<void> {
+  for (let delay = 1; delay < 64 && context.cgroups.isPopulated(name); delay *= 2) await sleep(delay);
+}
+
+async function refuseUsed(context: Context, name: string): Promise<void> {
   const children = subcontainers(context.places, name);
+  await leavesSoon(context, name);
   const pids = children.length > 0 ? [] : context.cgroups.pids(name, { recursive: true, everywhere: true });
   if (children.length === 0 && pids.length === 0) return;
   const some = (items: readonly (string | number)[]): string =>
