@@ -48,7 +48,7 @@ test("cpu.max_limit: a busy loop gets its share and is throttled", async () => {
   const { cpu } = await container.stats();
   assert.ok(cpu!.throttling_data!.throttled_periods! > 0n, "no period was throttled");
   const total = Number(cpu!.usage!.total!) / 1e6;
-  assert.ok(Math.abs(total - Number(stdout)) < 100, `stats say ${total} ms, the process ${stdout}`);
+  assert.ok(Math.abs(total - Number(stdout)) < 250, `stats say ${total} ms, the process ${stdout}`);
 });
 
 test("cpu.limit and scheduling_latency decide who gets a contended CPU", { timeout: 120_000 }, async () => {
