@@ -3,6 +3,7 @@
  */
 import { chownSync, closeSync, constants, mkdirSync, openSync, rmdirSync, writeSync } from "node:fs";
 import { codeOfErrno, type ErrorCode, errnoOf, LmctfyError } from "../errors.ts";
+import type { Program } from "../kernel/program.ts";
 
 /** What to do about an error, by the kernel's name of it. */
 export interface Hints {
@@ -42,7 +43,19 @@ export interface ChownStep {
   stage: string;
 }
 
-export type HostStep = MkdirStep | WriteStep | ChownStep;
+/** Runs a program in the executor: what no control file does, such as attaching eBPF. */
+export interface ProgramStep {
+  op: "program";
+  program: Program;
+  /** `setting device`. */
+  stage: string;
+  hints?: Hints;
+}
+
+export type HostStep = MkdirStep | WriteStep | ChownStep | ProgramStep;
+
+/** Runs a program; rejects with a `ProgramFailure`. */
+export type RunProgram = (program: Program) => Promise<unknown>;
 
 /** What `applySteps` changed. */
 export interface Applied {
@@ -55,17 +68,37 @@ export function applySteps(steps: readonly HostStep[]): Applied {
   const made: string[] = [];
   for (const step of steps) {
     try {
+      if (step.op === "program") throw new LmctfyError("INTERNAL", `no executor for ${step.stage}`);
       if (applyStep(step)) made.push(step.path);
     } catch (error) {
-      for (const path of made.reverse()) removeQuietly(path);
-      throw stepError(step, error);
+      throw undo(made, step, error);
     }
   }
   return { made };
 }
 
+/** As `applySteps`, with programs among the steps. */
+export async function applyStepsWith(run: RunProgram, steps: readonly HostStep[]): Promise<Applied> {
+  const made: string[] = [];
+  for (const step of steps) {
+    try {
+      if (step.op === "program") await run(step.program);
+      else if (applyStep(step)) made.push(step.path);
+    } catch (error) {
+      throw undo(made, step, error);
+    }
+  }
+  return { made };
+}
+
+/** Removes what was made and gives what to throw. */
+function undo(made: string[], step: HostStep, error: unknown): unknown {
+  for (const path of made.reverse()) removeQuietly(path);
+  return stepError(step, error);
+}
+
 /** Does one step; true when it made a directory. */
-function applyStep(step: HostStep): boolean {
+function applyStep(step: MkdirStep | WriteStep | ChownStep): boolean {
   switch (step.op) {
     case "mkdir":
       try {
@@ -106,7 +139,8 @@ function removeQuietly(path: string): void {
   }
 }
 
-function stepError(step: HostStep, error: unknown): LmctfyError {
+function stepError(step: HostStep, error: unknown): unknown {
+  if (step.op === "program") return programError(step, error);
   const errno = errnoOf(error) ?? "EIO";
   const value = step.op === "write" ? ` ${JSON.stringify(step.value)}` : "";
   const hint = hintOf(step, errno);
@@ -123,14 +157,26 @@ function stepError(step: HostStep, error: unknown): LmctfyError {
   );
 }
 
-function codeOf(step: HostStep, errno: string): ErrorCode {
+/** The executor's error names call and stage already. */
+function programError({ hints }: ProgramStep, error: unknown): unknown {
+  if (!(error instanceof LmctfyError) || error.errno === undefined) return error;
+  const { code, message, syscall, errno, hint = hints?.[errno] } = error;
+  return new LmctfyError(code, message, {
+    errno,
+    cause: error,
+    ...(syscall !== undefined && { syscall }),
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+function codeOf(step: MkdirStep | WriteStep | ChownStep, errno: string): ErrorCode {
   if (errno === "ENOENT") return "FAILED_PRECONDITION";
   const code = codeOfErrno(errno);
   if (step.op !== "write" || code === "PERMISSION_DENIED" || code === "FAILED_PRECONDITION") return code;
   return "UNAVAILABLE";
 }
 
-function hintOf(step: HostStep, errno: string): string | undefined {
+function hintOf(step: MkdirStep | WriteStep | ChownStep, errno: string): string | undefined {
   const own = step.op === "chown" ? undefined : step.hints?.[errno];
   if (own !== undefined) return own;
   switch (errno) {
@@ -151,14 +197,16 @@ function hintOf(step: HostStep, errno: string): string | undefined {
   }
 }
 
-/** The step as strace would print it. */
-export function printStep(step: HostStep): string {
+/** The step as strace would print it, a line per call. */
+export function printStep(step: HostStep): string[] {
   switch (step.op) {
     case "mkdir":
-      return `mkdir(${JSON.stringify(step.path)}, 0755)`;
+      return [`mkdir(${JSON.stringify(step.path)}, 0755)`];
     case "write":
-      return `write(${JSON.stringify(step.path)}, ${JSON.stringify(step.value)})`;
+      return [`write(${JSON.stringify(step.path)}, ${JSON.stringify(step.value)})`];
     case "chown":
-      return `chown(${JSON.stringify(step.path)}, ${step.uid}, ${step.gid})`;
+      return [`chown(${JSON.stringify(step.path)}, ${step.uid}, ${step.gid})`];
+    case "program":
+      return step.program.operations.map(operation => operation.label);
   }
 }

@@ -210,11 +210,11 @@ export class Container implements AsyncDisposable {
   async plan(): Promise<Plan> {
     const spec = await this.spec();
     if (this.name === "/")
-      return { name: this.name, create: this.#context.cgroups.rootSteps().map(printStep), run: [] };
+      return { name: this.name, create: this.#context.cgroups.rootSteps().flatMap(printStep), run: [] };
     const program = readSteps(encodeProgram(hotProgram(this.#context, this.name, spec)))!;
     return {
       name: this.name,
-      create: creationSteps(this.#context, this.name, spec).map(printStep),
+      create: creationSteps(this.#context, this.name, spec).flatMap(printStep),
       run: program.steps,
     };
   }

@@ -39,7 +39,7 @@ export async function createContainer(
     await cgroups.remove(name); // empty ones of a container that lost its state
     if (parent !== "/" && !cgroups.exists(parent)) await ensureRealised(context, parent);
     makeStateDirectory(places, name);
-    realise(context, name, spec);
+    await realise(context, name, spec);
     writeSpecFile(places, name, formatJson(message, spec));
   } catch (error) {
     // When even that fails the mark stays, and the next command tries again.

@@ -1,5 +1,5 @@
 /** Makes the kernel's side of a container: its cgroups, and the compiled program that runs commands in it. */
-import { applySteps, type HostStep } from "../cgroup/steps.ts";
+import { applyStepsWith, type HostStep } from "../cgroup/steps.ts";
 import type { Entrance } from "../compile/child.ts";
 import { compileHotRun } from "../compile/hot-run.ts";
 import { errnoOf } from "../errors.ts";
@@ -52,8 +52,8 @@ export function hotProgram(context: Context, name: string, spec: ContainerSpec):
  * Makes the cgroups and the program of a new container. What fails has undone its own directories; the caller holds the
  * container's lock and removes the rest.
  */
-export function realise(context: Context, name: string, spec: ContainerSpec): void {
-  applyBelowRoot(() => creationSteps(context, name, spec));
+export async function realise(context: Context, name: string, spec: ContainerSpec): Promise<void> {
+  await applyBelowRoot(context, () => creationSteps(context, name, spec));
   compileProgram(context, name, spec);
 }
 
@@ -67,12 +67,12 @@ export async function ensureRealised(context: Context, name: string): Promise<vo
   if (parent !== undefined && parent !== "/" && !cgroups.exists(parent))
     await ensureRealised(context, parent);
   const spec = await loadSpec(context, name);
-  applyBelowRoot(() =>
+  await applyBelowRoot(context, () =>
     [...cgroups.rootSteps(), ...cgroups.directorySteps(name)].map(step =>
       step.op === "mkdir" ? { ...step, mayExist: true } : step,
     ),
   );
-  applyUpdate(spec, await updateContextOf(context, name));
+  await applyUpdate(context, spec, await updateContextOf(context, name));
   compileProgram(context, name, spec);
 }
 
@@ -85,9 +85,13 @@ export async function updateContextOf(context: Context, name: string): Promise<U
 }
 
 /** Makes the settings of a container that exists those of a spec. */
-export function applyUpdate(spec: ContainerSpec, target: UpdateContext): void {
+export async function applyUpdate(
+  context: Context,
+  spec: ContainerSpec,
+  target: UpdateContext,
+): Promise<void> {
   prepareUpdate(spec, target);
-  applySteps(updateSteps(spec, target));
+  await apply(context, updateSteps(spec, target));
 }
 
 export function compileProgram(context: Context, name: string, spec: ContainerSpec): void {
@@ -95,12 +99,17 @@ export function compileProgram(context: Context, name: string, spec: ContainerSp
   writeProgram(context.places, name, encodeProgram(hotProgram(context, name, spec)));
 }
 
+/** Does host steps, the programs among them in the executor. */
+export async function apply(context: Context, steps: readonly HostStep[]): Promise<void> {
+  await applyStepsWith(program => context.executor.run(program), steps);
+}
+
 /** The subtree's root is removed when its last container goes, which may be right now: then once more. */
-function applyBelowRoot(steps: () => HostStep[]): void {
+async function applyBelowRoot(context: Context, steps: () => HostStep[]): Promise<void> {
   try {
-    applySteps(steps());
+    await apply(context, steps());
   } catch (error) {
     if (errnoOf((error as Error).cause) !== "ENOENT") throw error;
-    applySteps(steps());
+    await apply(context, steps());
   }
 }

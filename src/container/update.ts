@@ -50,10 +50,10 @@ export async function updateContainer(
     markPending(places, name);
     removeProgram(places, name);
     try {
-      applyUpdate(spec, target);
+      await applyUpdate(context, spec, target);
       writeSpecFile(places, name, formatJson(message, spec));
     } catch (error) {
-      throw putBack(context, old, target, error);
+      throw await putBack(context, old, target, error);
     }
     compileProgram(context, name, spec);
     clearPending(places, name);
@@ -63,10 +63,15 @@ export async function updateContainer(
 }
 
 /** Writes the old values again and gives the error to throw. When that fails the mark stays, and the next command tries again. */
-function putBack(context: Context, old: ContainerSpec, target: UpdateContext, why: unknown): unknown {
+async function putBack(
+  context: Context,
+  old: ContainerSpec,
+  target: UpdateContext,
+  why: unknown,
+): Promise<unknown> {
   const { name } = target;
   try {
-    applyUpdate(old, target);
+    await applyUpdate(context, old, target);
     compileProgram(context, name, old);
     clearPending(context.places, name);
     return why;

@@ -7,6 +7,7 @@ import { LmctfyError } from "../errors.ts";
 import type { CpuSpec } from "../spec/index.ts";
 import { cpusOfMask, formatCpuList, parseCpuList } from "./cpu-mask.ts";
 import { cpuStats } from "./cpu-stats.ts";
+import { checkCpuBelow, updateCpu } from "./cpu-update.ts";
 import {
   type CheckContext,
   checkRange,
@@ -33,7 +34,6 @@ const MAX_MAX_LIMIT = ((1n << 44n) - 1n) / QUOTA_PER_MILLI;
 
 export const cpu: Resource<"cpu"> = {
   section: "cpu",
-  served: ["limit", "max_limit", "mask", "scheduling_latency"],
 
   check(spec, context) {
     const { limit, max_limit, mask, scheduling_latency } = spec;
@@ -57,6 +57,8 @@ export const cpu: Resource<"cpu"> = {
     ];
   },
 
+  checkBelow: checkCpuBelow,
+  update: updateCpu,
   stats: cpuStats,
 };
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeCgroups, HYBRID, PURE_V2 } from "../../test/rig/fake-cgroups.ts";
-import type { ContainerSpec } from "../spec/index.ts";
-import { checkSpec, collectStats, createSteps, processSettings } from "./index.ts";
+import { ContainerSpec } from "../spec/index.ts";
+import { checkSpec, collectStats, createSteps, processSettings, RESOURCES } from "./index.ts";
 
 test("all that nothing serves is refused by name, and nothing is ignored", () => {
   using fake = new FakeCgroups(PURE_V2);
@@ -17,13 +17,18 @@ test("all that nothing serves is refused by name, and nothing is ignored", () =>
   refused({ memory: { limit: 100_000n, max_limit: 200_000n } }, /^unimplemented: memory\.max_limit/);
   refused(
     { memory: { dirty: {}, stale_page_age: 1 }, security_spec: {} },
-    /security_spec, .*memory\.dirty.*memory\.stale_page_age/,
+    /memory\.dirty .*, memory\.stale_page_age .*, security_spec$/,
   );
   assert.throws(() => checkSpec({ blockio: {} }, { cgroups: fake.cgroups, name: "/a" }), {
     hint: "Served now: owner, owner_group, cpu (limit, max_limit, mask, scheduling_latency), memory (limit, reservation, swap_limit, eviction_priority), pids (limit).",
   });
   checkSpec({}, { cgroups: fake.cgroups, name: "/a" });
   checkSpec({ cpu: {}, memory: {}, pids: {} }, { cgroups: fake.cgroups, name: "/a" });
+});
+
+test("every section that is not refused is served", () => {
+  const served = ContainerSpec.list.filter(field => field.unserved === undefined).map(field => field.name);
+  assert.deepEqual(served.sort(), ["owner", "owner_group", ...Object.keys(RESOURCES)].sort());
 });
 
 test("ids and task counts", () => {

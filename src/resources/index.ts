@@ -3,24 +3,46 @@ import { statSync } from "node:fs";
 import type { Cgroups } from "../cgroup/driver.ts";
 import type { ChownStep, HostStep } from "../cgroup/steps.ts";
 import type { Owner } from "../cgroup/tree.ts";
-import { LmctfyError } from "../errors.ts";
-import { NOT_YET } from "../spec/descriptor.ts";
-import { ContainerSpec, type ContainerStats } from "../spec/index.ts";
+import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
 import { cpu } from "./cpu.ts";
-import { checkCpuBelow, updateCpu } from "./cpu-update.ts";
-import { memory, oomScoreAdjOf } from "./memory.ts";
-import { checkMemoryBelow, makeRoom, updateMemory } from "./memory-update.ts";
-import { pids, updatePids } from "./pids.ts";
-import { type CheckContext, checkRange, type StatsLevel, type UpdateContext } from "./resource.ts";
+import { memory } from "./memory.ts";
+import { pids } from "./pids.ts";
+import {
+  type CheckContext,
+  checkRange,
+  type ProcessSettings,
+  type Resource,
+  type Section,
+  type StatsLevel,
+  type UpdateContext,
+} from "./resource.ts";
+import { refuseUnserved } from "./unserved.ts";
 
-export type { CheckContext, StatsLevel, UpdateContext } from "./resource.ts";
+export type { CheckContext, ProcessSettings, StatsLevel, UpdateContext } from "./resource.ts";
 
-const RESOURCES = { cpu, memory, pids };
-
-const SERVED = ["owner", "owner_group", "cpu", "memory", "pids"] as const;
+/** In the order in which they are set, changed and shown. */
+export const RESOURCES: { readonly [S in Section]?: Resource<S> } = { cpu, memory, pids };
 
 /** The largest uid and gid: the kernel keeps the number above them for "no change". */
 const MAX_ID = 2n ** 32n - 2n;
+
+type AnyResource = Resource<Section>;
+type AnySection = NonNullable<ContainerSpec[Section]>;
+
+/** Calls something of each resource with its section, which is `absent` where the spec has none; without that, it is left out. */
+function each<T>(
+  spec: ContainerSpec,
+  absent: "left out" | "empty",
+  call: (resource: AnyResource, section: AnySection) => T | undefined,
+): T[] {
+  const results: T[] = [];
+  for (const resource of Object.values(RESOURCES) as AnyResource[]) {
+    const section = spec[resource.section] ?? (absent === "empty" ? {} : undefined);
+    const result = section && call(resource, section);
+    if (result !== undefined) results.push(result);
+  }
+  return results;
+}
 
 /**
  * Throws for what cannot be done: a section or field that nothing serves (all of them by name), a value that makes no
@@ -30,31 +52,26 @@ export function checkSpec(spec: ContainerSpec, context: CheckContext): void {
   refuseUnserved(spec);
   if (spec.owner !== undefined) checkRange("owner", spec.owner, 0n, MAX_ID, "");
   if (spec.owner_group !== undefined) checkRange("owner_group", spec.owner_group, 0n, MAX_ID, "");
-  if (spec.cpu) cpu.check(spec.cpu, context);
-  if (spec.memory) memory.check(spec.memory, context);
-  if (spec.pids) pids.check(spec.pids, context);
+  each(spec, "left out", (resource, section) => resource.check(section, context));
 }
 
 /** Makes a container's cgroups, gives them their limits, and then their owner. The parent has to exist. */
 export function createSteps(cgroups: Cgroups, name: string, spec: ContainerSpec): HostStep[] {
   return [
     ...cgroups.directorySteps(name),
-    ...(spec.cpu ? cpu.settings(spec.cpu, cgroups, name) : []),
-    ...(spec.memory ? memory.settings(spec.memory, cgroups, name) : []),
-    ...(spec.pids ? pids.settings(spec.pids, cgroups, name) : []),
+    ...each(spec, "left out", (resource, section) => resource.settings(section, cgroups, name)).flat(),
     ...cgroups.ownerSteps(name, ownerOf(spec)),
   ];
 }
 
 /** Throws when containers below a container would no longer fit into it; changes nothing. */
 export function checkBelow(spec: ContainerSpec, context: UpdateContext): void {
-  checkCpuBelow(spec.cpu ?? {}, context);
-  checkMemoryBelow(spec.memory ?? {}, context);
+  each(spec, "empty", (resource, section) => resource.checkBelow?.(section, context));
 }
 
 /** Has what runs in a container give back what a spec does not leave it. Throws when it cannot; changes no setting. */
-export function prepareUpdate(spec: ContainerSpec, { cgroups, name }: UpdateContext): void {
-  makeRoom(spec.memory ?? {}, cgroups, name);
+export function prepareUpdate(spec: ContainerSpec, context: UpdateContext): void {
+  each(spec, "empty", (resource, section) => resource.prepareUpdate?.(section, context));
 }
 
 /**
@@ -65,34 +82,25 @@ export function prepareUpdate(spec: ContainerSpec, { cgroups, name }: UpdateCont
 export function updateSteps(spec: ContainerSpec, context: UpdateContext): HostStep[] {
   const { cgroups, name } = context;
   return [
-    ...updateCpu(spec.cpu ?? {}, context),
-    ...updateMemory(spec.memory ?? {}, context),
-    ...updatePids(spec.pids ?? {}, context),
+    ...each(spec, "empty", (resource, section) => resource.update(section, context)).flat(),
     ...cgroups.ownerSteps(name, ownerOrCaller(spec)).filter(step => step.op !== "chown" || isOthers(step)),
   ];
 }
 
-/** What the container's processes set for themselves. */
-export interface ProcessSettings {
-  /** /proc/self/oom_score_adj; absent when it stays as it is. */
-  oomScoreAdj?: number;
-}
-
 export function processSettings(spec: ContainerSpec): ProcessSettings {
-  const priority = spec.memory?.eviction_priority;
-  return priority === undefined ? {} : { oomScoreAdj: oomScoreAdjOf(priority) };
+  return Object.assign(
+    {},
+    ...each(spec, "left out", (resource, section) => resource.processSettings?.(section)),
+  );
 }
 
 /** What the kernel counted for a container and for all below it; without what this machine does not account for. */
 export function collectStats(cgroups: Cgroups, name: string, level: StatsLevel): ContainerStats {
-  const stats: ContainerStats = {};
-  const ofCpu = cpu.stats(cgroups, name, level);
-  if (ofCpu) stats.cpu = ofCpu;
-  const ofMemory = memory.stats(cgroups, name, level);
-  if (ofMemory) stats.memory = ofMemory;
-  const ofPids = pids.stats(cgroups, name, level);
-  if (ofPids) stats.pids = ofPids;
-  return stats;
+  const found = each({}, "empty", (resource, _) => {
+    const stats = resource.stats?.(cgroups, name, level);
+    return stats && ([resource.section, stats] as const);
+  });
+  return Object.fromEntries(found);
 }
 
 function ownerOf(spec: ContainerSpec): Owner {
@@ -110,32 +118,4 @@ function ownerOrCaller(spec: ContainerSpec): Owner {
 function isOthers({ path, uid, gid }: ChownStep): boolean {
   const now = statSync(path, { throwIfNoEntry: false });
   return now?.uid !== uid || now.gid !== gid;
-}
-
-function refuseUnserved(spec: ContainerSpec): void {
-  const unserved = Object.keys(spec).filter(section => !(SERVED as readonly string[]).includes(section));
-  const fields = Object.values(RESOURCES).flatMap(({ section, served }) =>
-    Object.keys(spec[section] ?? {})
-      .filter(field => !(served as readonly string[]).includes(field))
-      .map(field => `${section}.${field}`),
-  );
-  const all = [...unserved, ...fields];
-  if (all.length === 0) return;
-  const sections = [
-    ...SERVED.slice(0, 2),
-    ...Object.values(RESOURCES).map(each => `${each.section} (${each.served.join(", ")})`),
-  ];
-  throw new LmctfyError("UNIMPLEMENTED", `unimplemented: ${all.map(withReason).join(", ")}`, {
-    hint: `Served now: ${sections.join(", ")}.`,
-  });
-}
-
-/** A field, with the reason why nothing serves it when it is another than that its time has not come. */
-function withReason(path: string): string {
-  const [section = "", name = ""] = path.split(".");
-  const top = ContainerSpec.byName.get(section);
-  const type = top?.type;
-  const field =
-    name === "" || typeof type !== "object" || type.kind !== "message" ? top : type.byName.get(name);
-  return field?.unserved === undefined || field.unserved === NOT_YET ? path : `${path} (${field.unserved})`;
 }

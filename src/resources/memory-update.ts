@@ -92,7 +92,7 @@ export function sameAmount(now: string, wanted: string): boolean {
  *
  * @throws FAILED_PRECONDITION when it cannot; no setting is changed
  */
-export function makeRoom(spec: MemorySpec, cgroups: Cgroups, name: string): void {
+export function makeRoom(spec: MemorySpec, { cgroups, name }: UpdateContext): void {
   const limit = amountOf(spec.limit);
   if (limit === undefined || cgroups.version("memory") !== 2) return;
   const usage = () => readNumber(cgroups, name, "memory", "memory.current") ?? 0n;

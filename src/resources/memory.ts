@@ -6,6 +6,7 @@ import type { HostStep } from "../cgroup/steps.ts";
 import { LmctfyError } from "../errors.ts";
 import type { MemorySpec } from "../spec/index.ts";
 import { memoryStats } from "./memory-stats.ts";
+import { checkMemoryBelow, makeRoom, updateMemory } from "./memory-update.ts";
 import { readNumber } from "./numbers.ts";
 import {
   type CheckContext,
@@ -32,7 +33,6 @@ export const NO_SWAP_ACCOUNTING = {
 
 export const memory: Resource<"memory"> = {
   section: "memory",
-  served: ["limit", "reservation", "swap_limit", "eviction_priority"],
 
   check(spec, context) {
     const limit = checkAmount("memory.limit", spec.limit, LEAST);
@@ -53,6 +53,11 @@ export const memory: Resource<"memory"> = {
     return cgroups.version("memory") === 2 ? settings2(spec, cgroups, name) : settings1(spec, cgroups, name);
   },
 
+  checkBelow: checkMemoryBelow,
+  prepareUpdate: makeRoom,
+  update: updateMemory,
+  processSettings: ({ eviction_priority }) =>
+    eviction_priority === undefined ? {} : { oomScoreAdj: oomScoreAdjOf(eviction_priority) },
   stats: memoryStats,
 };
 

@@ -1,22 +1,13 @@
 /** The number of tasks: `pids` of a spec. */
-import type { HostStep } from "../cgroup/steps.ts";
-import type { PidsSpec, PidsStats } from "../spec/index.ts";
+import type { PidsStats } from "../spec/index.ts";
 import { defined, parseFields, readNumber, readText } from "./numbers.ts";
-import {
-  change,
-  checkRange,
-  needController,
-  type Resource,
-  setting,
-  type UpdateContext,
-} from "./resource.ts";
+import { change, checkRange, needController, type Resource, setting } from "./resource.ts";
 
 /** The most tasks that a kernel can number, and so the most that pids.max takes. */
 const MOST = 4_194_304n;
 
 export const pids: Resource<"pids"> = {
   section: "pids",
-  served: ["limit"],
 
   check({ limit }, { cgroups }) {
     if (limit === undefined) return;
@@ -28,6 +19,12 @@ export const pids: Resource<"pids"> = {
   settings({ limit }, cgroups, name) {
     if (limit === undefined || limit === -1n) return [];
     return [setting(cgroups, name, "pids", "pids.max", limit, "pids.limit")];
+  },
+
+  /** A lower limit than there are tasks is fine: it ends none, and refuses those to come. */
+  update({ limit }, { cgroups, name }) {
+    const value = limit === undefined || limit === -1n ? "max" : limit;
+    return change(cgroups, name, "pids", "pids.max", value, "pids.limit", { needed: value !== "max" });
   },
 
   stats(cgroups, name, level) {
@@ -42,9 +39,3 @@ export const pids: Resource<"pids"> = {
     });
   },
 };
-
-/** A lower limit than there are tasks is fine: it ends none, and refuses those to come. */
-export function updatePids({ limit }: PidsSpec, { cgroups, name }: UpdateContext): HostStep[] {
-  const value = limit === undefined || limit === -1n ? "max" : limit;
-  return change(cgroups, name, "pids", "pids.max", value, "pids.limit", { needed: value !== "max" });
-}

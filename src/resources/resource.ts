@@ -6,8 +6,10 @@ import type { HostStep, WriteStep } from "../cgroup/steps.ts";
 import { LmctfyError } from "../errors.ts";
 import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
 
-/** The sections that are resources of their own, in spec and statistics. */
-export type Section = keyof ContainerSpec & keyof ContainerStats;
+/** The sections of a spec that are resources: messages of their own. */
+export type Section = {
+  [K in keyof ContainerSpec]-?: NonNullable<ContainerSpec[K]> extends object ? K : never;
+}[keyof ContainerSpec];
 
 /** `summary` is what one watches, `full` is all that the kernel tells. */
 export type StatsLevel = "summary" | "full";
@@ -30,16 +32,35 @@ export interface UpdateContext {
   below: readonly { readonly name: string; readonly spec: ContainerSpec }[];
 }
 
+/** What the container's processes set for themselves, before they become its user. */
+export interface ProcessSettings {
+  /** /proc/self/oom_score_adj; absent when it stays as it is. */
+  oomScoreAdj?: number;
+}
+
+type SpecOf<S extends Section> = NonNullable<ContainerSpec[S]>;
+type StatsOf<S extends Section> = S extends keyof ContainerStats ? ContainerStats[S] : never;
+
+/**
+ * One section of the spec. What the descriptors call `unserved` (src/spec/messages) is refused before a resource sees
+ * it. A section that the spec does not have is not checked and not set; an update sees it as an empty one.
+ */
 export interface Resource<S extends Section> {
   readonly section: S;
-  /** The fields that have an effect; others are refused. */
-  readonly served: readonly (keyof NonNullable<ContainerSpec[S]> & string)[];
   /** Throws when the section makes no sense, or cannot be had on this machine; changes nothing. */
-  check(spec: NonNullable<ContainerSpec[S]>, context: CheckContext): void;
+  check(spec: SpecOf<S>, context: CheckContext): void;
   /** What a container that was just made needs written to become what the section says. */
-  settings(spec: NonNullable<ContainerSpec[S]>, cgroups: Cgroups, name: string): HostStep[];
+  settings(spec: SpecOf<S>, cgroups: Cgroups, name: string): HostStep[];
+  /** Throws when containers below a container would no longer fit into it; changes nothing. */
+  checkBelow?(spec: SpecOf<S>, context: UpdateContext): void;
+  /** Has what runs in a container give back what a spec does not leave it. Throws when it cannot; changes no setting. */
+  prepareUpdate?(spec: SpecOf<S>, context: UpdateContext): void;
+  /** Makes a container that exists, whatever is set now, what `settings` would have made of it. */
+  update(spec: SpecOf<S>, context: UpdateContext): HostStep[];
+  /** What its processes set for themselves. */
+  processSettings?(spec: SpecOf<S>): ProcessSettings;
   /** Undefined where the machine does not account for the resource. */
-  stats(cgroups: Cgroups, name: string, level: StatsLevel): ContainerStats[S] | undefined;
+  stats?(cgroups: Cgroups, name: string, level: StatsLevel): StatsOf<S> | undefined;
 }
 
 /** The largest int64, and what is as good as no limit from there on. */

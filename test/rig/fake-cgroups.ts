@@ -60,6 +60,7 @@ export class FakeCgroups implements Disposable {
   /** Steps as short lines: `mkdir memory/sub/a`, `write memory/sub/a/memory.max 5`, `chown …`. */
   lines(steps: readonly HostStep[]): string[] {
     return steps.map(step => {
+      if (step.op === "program") return `program ${step.stage}`;
       const path = this.short(step.path);
       if (step.op === "write") return `write ${path} ${step.value}${step.optional ? " (optional)" : ""}`;
       return step.op === "chown" ? `chown ${path} ${step.uid}:${step.gid}` : `mkdir ${path}`;
