@@ -26,6 +26,8 @@ export interface HostOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A directory of this machine that the test host has as /host/files, writable. */
   readonly files?: string;
+  /** Whether systemd is its first process, with logind and a bus; the command is then a service. @default false */
+  readonly systemd?: boolean;
   /** More words for the kernel's command line. */
   readonly append?: string;
   /** Milliseconds from power on. @default 15 minutes */
@@ -137,6 +139,7 @@ function kernelWords(options: HostOptions): string {
     // Emulated, every read of another clock is an exit to qemu; the emulated TSC is the machine's own, and steady.
     "clocksource=tsc tsc=reliable no_timer_check",
     "mitigations=off nokaslr random.trust_cpu=on",
+    options.systemd ? "testhost.systemd" : "",
     options.append ?? "",
   ].join(" ");
 }

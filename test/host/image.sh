@@ -64,6 +64,7 @@ mv "$work/kernel/lib/modules/$release" "$modules"
 chroot "$work/root" depmod "$release"
 
 install -m 755 "$here/guest/init" "$work/root/sbin/testhost-init"
+install -m 644 "$here"/guest/testhost.{service,target} "$work/root/etc/systemd/system/"
 mkdir -p "$work/root/host"
 echo testhost >"$work/root/etc/hostname"
 printf '127.0.0.1\tlocalhost testhost\n::1\tlocalhost\n' >"$work/root/etc/hosts"

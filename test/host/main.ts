@@ -9,6 +9,7 @@ options: --timeout SECONDS   for run: from power on (900)
          --env NAME=VALUE    for the command; may be repeated
          --files DIRECTORY   writable in the test host as /host/files
          --directory PATH    working directory (the checkout has its own path in the test host)
+         --systemd           with systemd as the first process; the command is a service of it
          --append WORDS      for the kernel's command line`;
 
 /** The exit code: the command's own; 124 when it took too long, 125 when the test host failed. */
@@ -21,6 +22,7 @@ async function main(argv: string[]): Promise<number> {
       env: { type: "string", multiple: true },
       files: { type: "string" },
       directory: { type: "string" },
+      systemd: { type: "boolean" },
       append: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
@@ -58,6 +60,7 @@ async function main(argv: string[]): Promise<number> {
     ...(values.timeout === undefined ? {} : { timeout: Number(values.timeout) * 1000 }),
     ...(values.files === undefined ? {} : { files: values.files }),
     ...(values.directory === undefined ? {} : { directory: values.directory }),
+    ...(values.systemd === undefined ? {} : { systemd: values.systemd }),
     ...(values.append === undefined ? {} : { append: values.append }),
   });
   return exitCode(outcome, signal);
