@@ -37,9 +37,19 @@ static int is_plain_name(const char *name)
 	return !begins;
 }
 
-/* Inside a container of ours a relative name means something else. What does not fit the buffer counts as inside:
+/* In another cgroup namespace than the machine's own, paths do not say where one is. */
+static int is_in_cgroup_namespace(void)
+{
+	static const char first[] = "cgroup:[4026531835]"; /* PROC_CGROUP_INIT_INO of include/linux/proc_ns.h */
+	char link[sizeof(first)];
+	long n = sys6(__NR_readlinkat, AT_FDCWD, (long)"/proc/self/ns/cgroup", (long)link, sizeof(link), 0, 0);
+
+	return n != sizeof(first) - 1 || !text_begins(link, first);
+}
+
+/* Whether this process is inside a container: below a cgroup whose path begins like that. There a relative name means something else. What does not fit the buffer counts as inside:
  * then the other side looks. */
-static int is_inside_container(void)
+static int is_inside_container(const char *mark)
 {
 	char text[4096];
 	long fd = open_file("/proc/self/cgroup", O_RDONLY_CLOEXEC);
@@ -59,40 +69,85 @@ static int is_inside_container(void)
 	if (n != 0)
 		return 1;
 	for (const char *at = text; *at; at++)
-		if (text_begins(at, "/lmctfy"))
+		if (text_begins(at, mark))
 			return 1;
 	return 0;
 }
 
 #ifdef __aarch64__
-enum { O_DIRECTORY = 040000 };
+enum { O_DIRECTORY = 040000, O_NOFOLLOW = 0100000 };
 #else
-enum { O_DIRECTORY = 0200000 };
+enum { O_DIRECTORY = 0200000, O_NOFOLLOW = 0400000 };
 #endif
 
-/* The runtime directory of all containers; the way to it is the administrator's, or the caller's own choice. */
-static long open_runtime(const char *root)
+/* A directory whose path has two parts. */
+static long open_directory(const char *path, const char *below, int flags)
 {
-	static const char below[] = "/run";
-	char path[LONGEST_ROOT + sizeof(below)];
-	uint64_t length;
+	char whole[LONGEST_ROOT + 32];
+	uint64_t length = text_length(path);
 
-	if (!root)
-		return open_file(RUNTIME, O_RDONLY_CLOEXEC | O_DIRECTORY);
-	length = text_length(root);
-	if (*root != '/' || length > LONGEST_ROOT)
+	if (*path != '/' || length > LONGEST_ROOT)
 		return -ENOENT;
-	memcpy(path, root, length);
-	memcpy(path + length, below, sizeof(below));
-	return open_file(path, O_RDONLY_CLOEXEC | O_DIRECTORY);
+	memcpy(whole, path, length);
+	memcpy(whole + length, below, text_length(below) + 1);
+	return open_file(whole, O_RDONLY_CLOEXEC | O_DIRECTORY | flags);
+}
+
+/* The same where it is the caller's. */
+static long open_own(const char *path, const char *below, int flags)
+{
+	long fd = open_directory(path, below, flags);
+
+	if (is_error(fd) || is_own((int)fd))
+		return fd;
+	sys1(__NR_close, fd);
+	return -EACCES;
+}
+
+/* The value of an environment variable, whose name comes with its "="; null when it is unset or empty, which is the
+ * same on the TypeScript side. */
+static const char *variable(char **envp, const char *name)
+{
+	for (; *envp; envp++)
+		if (text_begins(*envp, name) && (*envp)[text_length(name)])
+			return *envp + text_length(name);
+	return 0;
+}
+
+/* Where a user without root's rights has them, in the order of src/container/user-places.ts: a directory counts when it
+ * is the user's own. The last one lies among everybody's, so there it must be no link. */
+static long open_users_runtime(char **envp)
+{
+	struct line uid = { .fd = -1 };
+	const char *chosen = variable(envp, "XDG_RUNTIME_DIR=");
+	long fd = chosen ? open_own(chosen, "", 0) : -ENOENT, below;
+
+	line_number(&uid, sys0(__NR_geteuid));
+	if (is_error(fd))
+		fd = open_own("/run/user/", uid.text, 0);
+	if (is_error(fd))
+		return open_own("/tmp/lmctfy-", uid.text, O_NOFOLLOW);
+	below = sys6(__NR_openat, fd, (long)"lmctfy", O_RDONLY_CLOEXEC | O_DIRECTORY, 0, 0, 0);
+	sys1(__NR_close, fd);
+	return below;
+}
+
+/* The runtime directory of all containers; the way to it is the administrator's, or the caller's own choice. */
+static long open_runtime(char **envp)
+{
+	const char *root = variable(envp, ROOT_VARIABLE);
+
+	if (root)
+		return open_directory(root, "/run", 0);
+	return sys0(__NR_geteuid) ? open_users_runtime(envp) : open_directory(RUNTIME, "", 0);
 }
 
 /* No link on the way: who may write below a handed-over container must not lead us to another one's program. */
-static long open_container(const char *root, const char *name)
+static long open_container(char **envp, const char *name)
 {
 	struct { uint64_t flags, mode, resolve; } how = { O_RDONLY_CLOEXEC | O_DIRECTORY, 0, 4 /* no links */ | 8 /* beneath */ };
 	char path[sizeof(CONTAINERS) + LONGEST_NAME];
-	long runtime = open_runtime(root), fd;
+	long runtime = open_runtime(envp), fd;
 
 	if (is_error(runtime))
 		return runtime;
@@ -112,13 +167,22 @@ static long open_program(long directory)
 	return sys6(__NR_openat2, directory, (long)"_run.prog", (long)&how, sizeof(how), 0, 0);
 }
 
-/* The root that the caller chose; null for the standard places. Empty means unset, as on the TypeScript side. */
-static const char *chosen_root(char **envp)
+/* A user's containers may be known under another root than the variable names, or under one that no variable names:
+ * which one, the TypeScript side finds out. */
+static int is_root_plain(char **envp)
 {
-	for (; *envp; envp++)
-		if (text_begins(*envp, ROOT_VARIABLE) && (*envp)[sizeof(ROOT_VARIABLE) - 1])
-			return *envp + sizeof(ROOT_VARIABLE) - 1;
-	return 0;
+	const char *root = variable(envp, ROOT_VARIABLE);
+	long fd;
+
+	if (!sys0(__NR_geteuid))
+		return 1;
+	if (!root)
+		return !is_inside_container("/lmctfy-");
+	fd = open_own(root, "", 0);
+	if (is_error(fd))
+		return 0;
+	sys1(__NR_close, fd);
+	return 1;
 }
 
 /* The caller's words from `run` on stay as they were; the copy holds exactly three words more and a null. */
@@ -147,7 +211,7 @@ static int no_cli(int error)
 /* Which part of the hot path said no: one of the reasons of --hot-run. Null: the program ran to its end. */
 static const char *hot_run(struct machine *m, const char *name, int detached, char **command, char **envp)
 {
-	long directory = open_container(chosen_root(envp), name), fd;
+	long directory = open_container(envp, name), fd;
 	struct loaded l;
 	int result;
 
@@ -210,7 +274,7 @@ int front(int argc, char **argv, char **envp)
 	int name = 2 + detached, first;
 
 	if (argc < name + 2 || !text_is(argv[1], "run") || !is_plain_name(argv[name]) ||
-	    (argv[name][0] != '/' && is_inside_container()))
+	    (argv[name][0] != '/' && (is_in_cgroup_namespace() || is_inside_container("/lmctfy"))) || !is_root_plain(envp))
 		return no_cli(hand_over(argc, argv, envp, 0));
 
 	signal_mask(SIG_BLOCK, 0, &mask);

@@ -8,6 +8,13 @@ enum { TYPE_MASK = 0170000, TYPE_DIRECTORY = 0040000, TYPE_REGULAR = 0100000, OT
 
 static int stat_of(int fd, struct stat *s) { return !is_error(sys2(__NR_fstat, fd, s)); }
 
+int is_own(int fd)
+{
+	struct stat s;
+
+	return stat_of(fd, &s) && (long)s.st_uid == sys0(__NR_geteuid);
+}
+
 /* Asked of the open descriptor, so that nothing can be exchanged between the question and the reading. */
 int is_trusted(int fd, int directory)
 {

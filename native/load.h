@@ -24,4 +24,7 @@ int load_program(int fd, int any_source, struct loaded *l);
 /* May only root or the caller have written what fd is? directory: a directory instead of a regular file. */
 int is_trusted(int fd, int directory);
 
+/* Whether it belongs to the caller. */
+int is_own(int fd);
+
 #endif

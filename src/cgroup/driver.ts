@@ -6,7 +6,7 @@ import { existsSync, statSync } from "node:fs";
 import { LmctfyError } from "../errors.ts";
 import { nameOfMembership, readMembership } from "./detect.ts";
 import { moveInto } from "./enter.ts";
-import { collectIds, ownDirectories, subdirectories, walk } from "./files.ts";
+import { collectIds, ownDirectories, readIds, subdirectories, walk } from "./files.ts";
 import {
   type FreezeOptions,
   type FrozenMark,
@@ -73,6 +73,10 @@ export interface Cgroups {
   /** The file to read `parseOomKills` from; undefined without a memory controller. */
   oomFile(name: string): string | undefined;
   exists(name: string): boolean;
+  /** Whether the container's directory is there and belongs to another user than the caller. */
+  isAnothers(name: string): boolean;
+  /** Whether somebody else may make containers below the container. */
+  isManagedByOthers(name: string): boolean;
   /** A number that no other container has, before or after, of whatever name; undefined without cgroups. */
   identity(name: string): bigint | undefined;
   /** Names of the containers directly below, in order. */
@@ -161,6 +165,14 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
     },
 
     exists: name => existsSync(primary().directory(name)),
+    isAnothers(name) {
+      const found = statSync(primary().directory(name), { throwIfNoEntry: false });
+      return found !== undefined && found.uid !== process.geteuid!();
+    },
+    isManagedByOthers(name) {
+      const found = statSync(primary().directory(name), { throwIfNoEntry: false });
+      return found !== undefined && (found.uid !== process.geteuid!() || (found.mode & 0o020) !== 0);
+    },
     // The kernel counts on for each new file of a cgroup file system (fs/kernfs/dir.c).
     identity: name => statSync(primary().directory(name), { bigint: true, throwIfNoEntry: false })?.ino,
     children: name =>
@@ -175,7 +187,7 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
         "cgroup.procs",
       ),
     tids: (name, { recursive = false } = {}) => collectIds(directoriesOf(name, recursive), primary().threads),
-    detect: pid => nameOfMembership(readMembership(pid), primary().hierarchy, subtree),
+    detect: pid => nameOf(pid, primary(), subtree),
 
     async kill(name, killOptions) {
       await killTree(trees, name, killOptions);
@@ -217,6 +229,19 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
     },
     unifiedFile: (name, file) => unified && `${unified.directory(name)}/${file}`,
   };
+}
+
+function nameOf(pid: number | "self", tree: Tree, subtree: string): string {
+  const membership = readMembership(pid);
+  // A mount from outside of this process's cgroup namespace: paths and mount have no common beginning, so that only
+  // the lists of the containers tell (cgroup_namespaces(7)).
+  if (tree.hierarchy.root.startsWith("/..")) return nameByLists(pid === "self" ? process.pid : pid, tree);
+  return nameOfMembership(membership, tree.hierarchy, subtree);
+}
+
+function nameByLists(pid: number, tree: Tree): string {
+  const own = walk(tree.base).find(directory => readIds(`${directory}/${tree.threads}`).includes(pid));
+  return own === undefined ? "/" : nameOfPath(own.slice(tree.base.length));
 }
 
 /** The place of a hierarchy in the order of entering, see `Entry`; of two with the same rank the first mounted goes first. */

@@ -32,6 +32,8 @@ export interface Hierarchy {
   root: string;
   /** In alphabetical order. */
   controllers: Controller[];
+  /** Whether the top is a cgroup that was handed over with processes in it, those who use lmctfy. @default false */
+  callers?: boolean;
 }
 
 /**
@@ -76,7 +78,8 @@ export function parseLayout(
   for (const mount of mounts) {
     const version = mount.type === "cgroup2" ? 2 : mount.type === "cgroup" ? 1 : undefined;
     if (version === undefined || !isReachable(mount, mounts)) continue;
-    const controllers = version === 1 ? known(mount.options) : known(v2Controllers(mount.mountPoint));
+    const controllers =
+      version === 1 ? knownControllers(mount.options) : knownControllers(v2Controllers(mount.mountPoint));
     if (version === 1 && controllers.length === 0) continue;
     const key = version === 2 ? "v2" : controllers.join();
     const earlier = found.get(key);
@@ -91,7 +94,7 @@ export function parseLayout(
 }
 
 /** The names among the words that are controllers, in alphabetical order. */
-function known(words: readonly string[]): Controller[] {
+export function knownControllers(words: readonly string[]): Controller[] {
   return CONTROLLERS.filter(controller => words.includes(controller));
 }
 
@@ -102,5 +105,5 @@ function parseDisabled(text: string): Controller[] {
     const fields = line.split("\t");
     if (fields[0] !== undefined && fields[3] === "0") off.push(fields[0]);
   }
-  return known(off);
+  return knownControllers(off);
 }

@@ -7,6 +7,12 @@ import { LmctfyError } from "../errors.ts";
  */
 export const LEAF = "_tasks";
 
+/**
+ * The leaf for the processes that were in a cgroup of version 2 when it was handed over: no cgroup that gives its children
+ * controllers may have processes itself.
+ */
+export const CALLERS = "_callers";
+
 const COMPONENT = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 /** Whether a directory of this name can be a container. */

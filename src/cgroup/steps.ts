@@ -1,7 +1,17 @@
 /**
  * What the host has to do to a cgroup tree, as data: it can be printed before it is done, and undone when it fails.
  */
-import { chownSync, closeSync, constants, mkdirSync, openSync, rmdirSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  writeSync,
+} from "node:fs";
 import { codeOfErrno, type ErrorCode, errnoOf, LmctfyError } from "../errors.ts";
 import type { Program } from "../kernel/program.ts";
 
@@ -43,6 +53,22 @@ export interface ChownStep {
   stage: string;
 }
 
+/** Lets a group write to a directory or control file, or not. */
+export interface ChmodStep {
+  op: "chmod";
+  path: string;
+  mode: number;
+  stage: string;
+}
+
+/** Moves all processes of a cgroup into a leaf of it, which is made when it is missing. */
+export interface VacateStep {
+  op: "vacate";
+  path: string;
+  into: string;
+  stage: string;
+}
+
 /** Runs a program in the executor: what no control file does, such as attaching eBPF. */
 export interface ProgramStep {
   op: "program";
@@ -52,7 +78,7 @@ export interface ProgramStep {
   hints?: Hints;
 }
 
-export type HostStep = MkdirStep | WriteStep | ChownStep | ProgramStep;
+export type HostStep = MkdirStep | WriteStep | ChownStep | ChmodStep | VacateStep | ProgramStep;
 
 /** Runs a program; rejects with a `ProgramFailure`. */
 export type RunProgram = (program: Program) => Promise<unknown>;
@@ -98,7 +124,7 @@ function undo(made: string[], step: HostStep, error: unknown): unknown {
 }
 
 /** Does one step; true when it made a directory. */
-function applyStep(step: MkdirStep | WriteStep | ChownStep): boolean {
+function applyStep(step: Exclude<HostStep, ProgramStep>): boolean {
   switch (step.op) {
     case "mkdir":
       try {
@@ -118,7 +144,32 @@ function applyStep(step: MkdirStep | WriteStep | ChownStep): boolean {
     case "chown":
       chownSync(step.path, step.uid, step.gid);
       return false;
+    case "chmod":
+      chmodSync(step.path, step.mode);
+      return false;
+    case "vacate":
+      vacate(step.path, step.into);
+      return false;
   }
+}
+
+/** Forks may slip through while a list is worked off, so that it is read again. */
+function vacate(path: string, into: string): void {
+  for (let turn = 0; turn < 100; turn++) {
+    const pids = readFileSync(`${path}/cgroup.procs`, "utf8").split("\n").filter(Boolean);
+    if (pids.length === 0) return;
+    applyStep({ op: "mkdir", path: into, stage: "", mayExist: true });
+    for (const pid of pids) {
+      // of another PID namespace; written, it would be this very process
+      if (pid === "0") continue;
+      try {
+        writeControl(`${into}/cgroup.procs`, pid);
+      } catch (error) {
+        if (errnoOf(error) !== "ESRCH") throw error; // it has ended
+      }
+    }
+  }
+  throw Object.assign(new Error("processes keep coming"), { code: "EBUSY" });
 }
 
 /** Writes to a control file with one write call, without making or emptying it. */
@@ -169,15 +220,15 @@ function programError({ hints }: ProgramStep, error: unknown): unknown {
   });
 }
 
-function codeOf(step: MkdirStep | WriteStep | ChownStep, errno: string): ErrorCode {
+function codeOf(step: Exclude<HostStep, ProgramStep>, errno: string): ErrorCode {
   if (errno === "ENOENT") return "FAILED_PRECONDITION";
   const code = codeOfErrno(errno);
   if (step.op !== "write" || code === "PERMISSION_DENIED" || code === "FAILED_PRECONDITION") return code;
   return "UNAVAILABLE";
 }
 
-function hintOf(step: MkdirStep | WriteStep | ChownStep, errno: string): string | undefined {
-  const own = step.op === "chown" ? undefined : step.hints?.[errno];
+function hintOf(step: Exclude<HostStep, ProgramStep>, errno: string): string | undefined {
+  const own = "hints" in step ? step.hints?.[errno] : undefined;
   if (own !== undefined) return own;
   switch (errno) {
     case "ENOENT":
@@ -206,6 +257,13 @@ export function printStep(step: HostStep): string[] {
       return [`write(${JSON.stringify(step.path)}, ${JSON.stringify(step.value)})`];
     case "chown":
       return [`chown(${JSON.stringify(step.path)}, ${step.uid}, ${step.gid})`];
+    case "chmod":
+      return [`chmod(${JSON.stringify(step.path)}, 0${step.mode.toString(8)})`];
+    case "vacate":
+      return [
+        `mkdir(${JSON.stringify(step.into)}, 0755)`,
+        `write(${JSON.stringify(`${step.into}/cgroup.procs`)}, each of ${JSON.stringify(`${step.path}/cgroup.procs`)})`,
+      ];
     case "program":
       return step.program.operations.map(operation => operation.label);
   }

@@ -7,6 +7,8 @@ import type { Hints, HostStep } from "./steps.ts";
 export interface Owner {
   uid?: number;
   gid?: number;
+  /** Whether the members of the group may do what the user may; as it is when absent. */
+  groupManages?: boolean;
 }
 
 /** The subtree of one hierarchy. */
@@ -39,21 +41,22 @@ export function creation(name: string): { stage: string; hints: Hints } {
   return { stage: `creating the cgroups of \`${name}\``, hints: { ENOENT: missing } };
 }
 
-/** Chown steps for a directory and files in it. */
+/** Hands over a directory and files in it. */
 export function chownSteps(
   name: string,
   owner: Owner,
   directory: string,
   files: readonly string[],
 ): HostStep[] {
-  const { uid = -1, gid = -1 } = owner;
+  const { uid = -1, gid = -1, groupManages } = owner;
   if (uid === -1 && gid === -1) return [];
   const stage = `setting the owner of \`${name}\``;
-  return [directory, ...files.map(file => `${directory}/${file}`)].map(path => ({
-    op: "chown" as const,
-    path,
-    uid,
-    gid,
-    stage,
-  }));
+  return [directory, ...files.map(file => `${directory}/${file}`)].flatMap((path, i): HostStep[] => [
+    { op: "chown", path, uid, gid, stage },
+    ...(groupManages === undefined
+      ? []
+      : [
+          { op: "chmod" as const, path, mode: (i === 0 ? 0o755 : 0o644) | (groupManages ? 0o020 : 0), stage },
+        ]),
+  ]);
 }

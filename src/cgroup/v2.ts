@@ -1,9 +1,9 @@
 /** The version 2 hierarchy: controllers are enabled from the top down, tasks sit in leaves. */
 import { chownSync, mkdirSync, rmdirSync, statSync } from "node:fs";
 import { errnoOf, fromSystemError } from "../errors.ts";
-import { readControl, walk } from "./files.ts";
+import { readControl, readIds, walk } from "./files.ts";
 import type { Controller, Hierarchy } from "./layout.ts";
-import { checkSubtree, LEAF, parentOf, pathOfContainer, pathOfName } from "./names.ts";
+import { CALLERS, checkSubtree, LEAF, parentOf, pathOfContainer, pathOfName } from "./names.ts";
 import type { Hints, HostStep } from "./steps.ts";
 import { chownSteps, creation, type Owner, type Tree } from "./tree.ts";
 
@@ -36,6 +36,14 @@ export function openV2(hierarchy: Hierarchy, subtree: string): Tree {
       const ready = readControl(`${base}/cgroup.subtree_control`);
       if (ready !== undefined && missing(ready, used).length === 0) return [];
       const steps = enable(hierarchy.mountPoint, used, stage);
+      if (
+        hierarchy.callers &&
+        steps.length > 0 &&
+        readIds(`${hierarchy.mountPoint}/cgroup.procs`).length > 0
+      ) {
+        const into = `${hierarchy.mountPoint}/${CALLERS}`;
+        steps.unshift({ op: "vacate", path: hierarchy.mountPoint, into, stage });
+      }
       let path = hierarchy.mountPoint;
       for (const word of checkSubtree(subtree)) {
         path += `/${word}`;

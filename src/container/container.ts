@@ -13,17 +13,13 @@ import type { Context } from "./context.ts";
 import { destroyContainer, lockAgainstStarters } from "./destroy.ts";
 import { enterContainer } from "./enter.ts";
 import { readExitRecord } from "./exit-record.ts";
+import { allBelow, allChildren, isForeign, requireKnown } from "./foreign.ts";
 import { freezeContainer, stateOf, thawContainer } from "./freeze.ts";
+import { requireOwn } from "./given.ts";
 import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
 import { busyWith, recover } from "./recover.ts";
 import { realiseAgain, runInContainer } from "./run.ts";
-import {
-  clearPending,
-  markPending,
-  requireContainer,
-  subcontainers,
-  subcontainersRecursive,
-} from "./store.ts";
+import { clearPending, isGiven, markPending, requireContainer } from "./store.ts";
 import type {
   ContainerProcess,
   ContainerState,
@@ -55,6 +51,7 @@ export class Container implements AsyncDisposable {
 
   /** The spec as it was given: what this returns creates the same container again. */
   async spec(): Promise<ContainerSpec> {
+    if (!isGiven(this.#context.places, this.name)) requireOwn(this.#context, this.name);
     requireContainer(this.#context.places, this.name);
     return loadSpec(this.#context, this.name);
   }
@@ -80,7 +77,7 @@ export class Container implements AsyncDisposable {
 
   /** What the container and all below it use, now. */
   async stats(level: StatsLevel = "full"): Promise<ContainerStats> {
-    requireContainer(this.#context.places, this.name);
+    requireKnown(this.#context, this.name);
     return collectStats(this.#context.cgroups, this.name, level);
   }
 
@@ -129,20 +126,17 @@ export class Container implements AsyncDisposable {
 
   /** Ids of its processes (or threads), as this process sees them, ascending. */
   async pids(options: { recursive?: boolean; threads?: boolean } = {}): Promise<number[]> {
-    requireContainer(this.#context.places, this.name);
+    requireKnown(this.#context, this.name);
     const { cgroups } = this.#context;
     const recursive = options.recursive ?? false;
     return options.threads ? cgroups.tids(this.name, { recursive }) : cgroups.pids(this.name, { recursive });
   }
 
-  /** Its subcontainers, sorted by name. */
+  /** Its subcontainers, sorted by name, with those that an owner made below what was handed over. */
   async list(options: { recursive?: boolean } = {}): Promise<Container[]> {
     await recover(this.#context);
-    const { places } = this.#context;
-    requireContainer(places, this.name);
-    const names = options.recursive
-      ? subcontainersRecursive(places, this.name)
-      : subcontainers(places, this.name);
+    requireKnown(this.#context, this.name);
+    const names = (options.recursive ? allBelow : allChildren)(this.#context, this.name);
     return names.map(name => new Container(this.#context, name));
   }
 
@@ -186,6 +180,12 @@ export class Container implements AsyncDisposable {
       );
     }
     const { places, cgroups } = this.#context;
+    if (isForeign(this.#context, this.name)) {
+      await cgroups.kill(this.name);
+      cgroups.renew(this.name);
+      return;
+    }
+    requireOwn(this.#context, this.name);
     requireContainer(places, this.name);
     using _lock = await lockAgainstStarters(this.#context, this.name);
     requireContainer(places, this.name);
@@ -203,13 +203,13 @@ export class Container implements AsyncDisposable {
    * `run` does so by itself when it finds them missing.
    */
   async realise(): Promise<void> {
-    if (this.name !== "/") await realiseAgain(this.#context, this.name);
+    if (!isGiven(this.#context.places, this.name)) await realiseAgain(this.#context, this.name);
   }
 
   /** What is done to create it and to run a command in it, as data. */
   async plan(): Promise<Plan> {
     const spec = await this.spec();
-    if (this.name === "/")
+    if (isGiven(this.#context.places, this.name))
       return { name: this.name, create: this.#context.cgroups.rootSteps().flatMap(printStep), run: [] };
     const program = readSteps(encodeProgram(hotProgram(this.#context, this.name, spec)))!;
     return {

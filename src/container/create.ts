@@ -3,6 +3,7 @@ import { LmctfyError } from "../errors.ts";
 import { checkSpec } from "../resources/index.ts";
 import { type ContainerSpec, formatJson, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
+import { requireOwn } from "./given.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
 import { ensureRealised, realise } from "./realise.ts";
@@ -23,6 +24,8 @@ export async function createContainer(
 ): Promise<void> {
   const { places, executor, arch, cgroups } = context;
   if (name === "/") throw new LmctfyError("ALREADY_EXISTS", "the container / always exists", { path: name });
+  requireOwn(context, name);
+  await context.requireDelegation();
   checkSpec(spec, { cgroups, name });
 
   const parent = parentOf(name)!;

@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
+import { allChildren, isForeign } from "./foreign.ts";
+import { requireOwn } from "./given.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { busyWith, undoContainer } from "./recover.ts";
 import {
@@ -31,6 +33,8 @@ export async function destroyContainer(context: Context, name: string, force: bo
       hint: "Destroy its subcontainers; `lmctfy list /` names them.",
     });
   }
+  if (isForeign(context, name)) return await destroyForeign(context, name, force);
+  requireOwn(context, name);
   requireContainer(places, name);
   using _lock = force
     ? await lockAgainstStarters(context, name)
@@ -52,6 +56,13 @@ export async function destroyContainer(context: Context, name: string, force: bo
     throw error;
   }
   await undoContainer(context, name);
+}
+
+/** Its owner still knows it, as one whose cgroups are gone, and makes those again at the next need. */
+async function destroyForeign(context: Context, name: string, force: boolean): Promise<void> {
+  if (!force) await refuseUsed(context, name);
+  await context.cgroups.kill(name);
+  await context.cgroups.remove(name);
 }
 
 /**
@@ -95,7 +106,7 @@ async function leavesSoon(context: Context, name: string): Promise<void> {
 }
 
 async function refuseUsed(context: Context, name: string): Promise<void> {
-  const children = subcontainers(context.places, name);
+  const children = allChildren(context, name);
   await leavesSoon(context, name);
   const pids = children.length > 0 ? [] : context.cgroups.pids(name, { recursive: true, everywhere: true });
   if (children.length === 0 && pids.length === 0) return;

@@ -5,6 +5,7 @@ import { writeControl } from "../cgroup/steps.ts";
 import { fromSystemError, LmctfyError } from "../errors.ts";
 import { processSettings } from "../resources/index.ts";
 import type { Context } from "./context.ts";
+import { requireOwn } from "./given.ts";
 import { lockContainer } from "./lock.ts";
 import { loadSpec } from "./realise.ts";
 import { realiseAgain } from "./run.ts";
@@ -21,6 +22,7 @@ export async function enterContainer(context: Context, name: string, ids: readon
     if (!Number.isInteger(id) || id < 1)
       throw new LmctfyError("INVALID_ARGUMENT", `not the id of a process: ${id}`);
   }
+  requireOwn(context, name);
   requireContainer(places, name);
   if (!cgroups.exists(name)) await realiseAgain(context, name);
   using _lock = await lockContainer(executor, arch, places, name, { mode: "shared" });

@@ -2,6 +2,8 @@
 import type { FreezeOptions } from "../cgroup/driver.ts";
 import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
+import { requireKnown } from "./foreign.ts";
+import { requireOwn } from "./given.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { ensureRealised } from "./realise.ts";
 import { undoContainer } from "./recover.ts";
@@ -10,6 +12,7 @@ import type { ContainerState } from "./types.ts";
 
 export async function freezeContainer(context: Context, name: string, options: FreezeOptions): Promise<void> {
   refuseRoot(name, "paused");
+  requireOwn(context, name);
   const locks: Lock[] = [];
   try {
     await lockTree(context, name, options.signal, locks);
@@ -22,6 +25,7 @@ export async function freezeContainer(context: Context, name: string, options: F
 
 export async function thawContainer(context: Context, name: string, options: FreezeOptions): Promise<void> {
   refuseRoot(name, "resumed");
+  requireOwn(context, name);
   const { places, executor, arch, cgroups } = context;
   requireContainer(places, name);
   using _lock = await lockContainer(executor, arch, places, name, {
@@ -33,7 +37,7 @@ export async function thawContainer(context: Context, name: string, options: Fre
 }
 
 export function stateOf(context: Context, name: string): ContainerState {
-  requireContainer(context.places, name);
+  requireKnown(context, name);
   if (context.cgroups.isFrozen(name)) return "frozen";
   return context.cgroups.isPopulated(name) ? "running" : "empty";
 }

@@ -4,12 +4,12 @@ import { type ContainerSpec, type ContainerSpecInput, type InitSpec, specFromObj
 import { Container } from "./container.ts";
 import { Context } from "./context.ts";
 import { createContainer } from "./create.ts";
+import { requireKnown } from "./foreign.ts";
 import { initialise } from "./init.ts";
 import { resolveName } from "./names.ts";
 import { explainKill } from "./oom.ts";
 import { probeSyscalls } from "./probe.ts";
 import { recover } from "./recover.ts";
-import { requireContainer } from "./store.ts";
 
 export interface LmctfyOptions {
   /**
@@ -70,7 +70,7 @@ export class Lmctfy implements Disposable {
   async get(name: string): Promise<Container> {
     const absolute = this.resolve(name);
     await recover(this.#context);
-    requireContainer(this.#context.places, absolute);
+    requireKnown(this.#context, absolute);
     return new Container(this.#context, absolute);
   }
 

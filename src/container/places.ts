@@ -12,6 +12,7 @@ import { LmctfyError } from "../errors.ts";
  * RUNTIME/containers/a/              locked with flock by whoever works on /a
  * RUNTIME/containers/a/_run.prog     the compiled program of `run`
  * RUNTIME/containers/a/_exit         how the last detached command ended
+ * RUNTIME/_cgroup -> DIRECTORY       of a user: the delegated cgroup that the containers lie in
  * CGROUP/SUBTREE/a/...               in each hierarchy
  * ```
  */
@@ -22,17 +23,31 @@ export interface Places {
   readonly runtime: string;
   /** Name of the directory in each cgroup hierarchy below which all containers lie. */
   readonly subtree: string;
+  /**
+   * The container that everything lies in which is kept here: `/`, or for a user the one that was handed over. It and those
+   * above it exist, and are somebody else's.
+   */
+  readonly base: string;
+  /** Nobody else has business in these directories. */
+  readonly private: boolean;
 }
 
 /** The standard places, or those of another root: everything below that directory, and a cgroup subtree of its own. */
 export function placesOf(root: string | undefined): Places {
-  if (root === undefined) return { state: "/var/lib/lmctfy", runtime: "/run/lmctfy", subtree: "lmctfy" };
+  if (root === undefined)
+    return { state: "/var/lib/lmctfy", runtime: "/run/lmctfy", subtree: "lmctfy", base: "/", private: false };
   if (!isAbsolute(root) || root.includes("\0")) {
     throw new LmctfyError("INVALID_ARGUMENT", `the root must be an absolute path: ${JSON.stringify(root)}`);
   }
   const clean = realPath(join(root, ".").replace(/(.)\/$/, "$1"));
   const hash = createHash("sha256").update(clean).digest("hex").slice(0, 12);
-  return { state: join(clean, "lib"), runtime: join(clean, "run"), subtree: `lmctfy-${hash}` };
+  return {
+    state: join(clean, "lib"),
+    runtime: join(clean, "run"),
+    subtree: `lmctfy-${hash}`,
+    base: "/",
+    private: false,
+  };
 }
 
 /** One directory, one subtree, however it is spelled: symbolic links are followed as far as the path exists. */

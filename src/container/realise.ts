@@ -17,11 +17,17 @@ import { type ContainerSpec, parseSpec } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { parentOf } from "./names.ts";
 import { runtimeDirectory } from "./places.ts";
-import { makeRuntimeDirectory, readSpecFile, subcontainersRecursive, writeProgram } from "./store.ts";
+import {
+  isGiven,
+  makeRuntimeDirectory,
+  readSpecFile,
+  subcontainersRecursive,
+  writeProgram,
+} from "./store.ts";
 
 /** The stored spec of a container. */
 export async function loadSpec(context: Context, name: string): Promise<ContainerSpec> {
-  if (name === "/") return {};
+  if (isGiven(context.places, name)) return {};
   return parseSpec(readSpecFile(context.places, name), { source: `${name} (stored spec)`, format: "json" });
 }
 
@@ -106,10 +112,12 @@ export async function apply(context: Context, steps: readonly HostStep[]): Promi
 
 /** The subtree's root is removed when its last container goes, which may be right now: then once more. */
 async function applyBelowRoot(context: Context, steps: () => HostStep[]): Promise<void> {
+  await context.requireDelegation();
   try {
     await apply(context, steps());
   } catch (error) {
     if (errnoOf((error as Error).cause) !== "ENOENT") throw error;
     await apply(context, steps());
   }
+  context.noteDelegation();
 }

@@ -6,6 +6,7 @@ import { LmctfyError } from "../errors.ts";
 import { type ProcessEnd, ProgramFailure, type RunOutcome } from "../kernel/executor.ts";
 import { OP, type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
 import type { Context } from "./context.ts";
+import { requireOwn } from "./given.ts";
 import { containerBusy, lockContainer, PATIENCE_MS } from "./lock.ts";
 import { oomBetween, readOomCounters } from "./oom.ts";
 import { runtimeDirectory } from "./places.ts";
@@ -27,6 +28,7 @@ export async function runInContainer(
 ): Promise<ContainerProcess> {
   checkArguments(name, argv, options);
   options.signal?.throwIfAborted();
+  requireOwn(context, name);
   requireContainer(context.places, name);
   const spec = await loadSpec(context, name);
   const input: SpawnInput = {
@@ -137,6 +139,25 @@ function translate(name: string, input: SpawnInput, program: Program, failure: P
       path: input.cwd,
       hint: "Choose one that the command's user may enter: cwd in the library, -w in the command.",
     });
+  }
+  if (failure.errno === "ENOENT" && failure.syscall?.startsWith("clone3")) {
+    const message = `${name}: it lies outside of the cgroup namespace that this process is in`;
+    return new LmctfyError("FAILED_PRECONDITION", message, {
+      ...facts,
+      path: name,
+      hint: "The cgroup file system is mounted with nsdelegate, which keeps processes inside of their namespace: start it from outside.",
+    });
+  }
+  if (failure.errno === "EACCES" && process.geteuid!() !== 0) {
+    return new LmctfyError(
+      "PERMISSION_DENIED",
+      `${name}: this process may not start anything in it: ${failure.message}`,
+      {
+        ...facts,
+        path: name,
+        hint: "The kernel lets a user start processes only in cgroups below one that is theirs and that the caller is in too; docs/delegation.md tells how to get there.",
+      },
+    );
   }
   if (failure.errno === "EAGAIN" && failure.syscall?.startsWith("clone3")) {
     return new LmctfyError("RESOURCE_EXHAUSTED", `${name}: no more processes: the limit of pids is reached`, {

@@ -20,6 +20,8 @@ test("roots have places and subtrees of their own, however they are written", ()
     state: "/var/lib/lmctfy",
     runtime: "/run/lmctfy",
     subtree: "lmctfy",
+    base: "/",
+    private: false,
   });
   const one = placesOf("/srv/one");
   assert.deepEqual(placesOf("/srv//one/"), one);

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { isWithin } from "../cgroup/mountinfo.ts";
 import { errnoOf, fromSystemError, LmctfyError } from "../errors.ts";
 import {
   type Places,
@@ -26,14 +27,31 @@ import {
 
 /** Others may pass through (to subtrees that are theirs) but not look around. */
 const DIRECTORY_MODE = 0o711;
+const PRIVATE_MODE = 0o700;
 
 export function containerExists(places: Places, name: string): boolean {
-  return name === "/" || existsSync(join(stateDirectory(places, name), SPEC_FILE));
+  return isGiven(places, name) || existsSync(join(stateDirectory(places, name), SPEC_FILE));
 }
 
-/** Throws NOT_FOUND for a container that does not exist. */
+/** The container that all others are in, and those above it: they exist without being known. */
+export function isGiven(places: Places, name: string): boolean {
+  return name === "/" || isWithin(places.base, name);
+}
+
+/** Throws for a container that does not exist: NOT_FOUND, or PERMISSION_DENIED where the caller could not know. */
 export function requireContainer(places: Places, name: string): void {
   if (containerExists(places, name)) return;
+  const { base } = places;
+  if (!isWithin(name, base)) {
+    throw new LmctfyError(
+      "PERMISSION_DENIED",
+      `container ${name} is out of reach: you manage what is below ${base}`,
+      {
+        path: name,
+        hint: `Names start at your own container: \`lmctfy create x ''\` makes one below ${base}.`,
+      },
+    );
+  }
   throw new LmctfyError("NOT_FOUND", `no container ${name}`, {
     path: name,
     hint: "`lmctfy list -r /` shows the containers there are.",
@@ -89,11 +107,11 @@ export function removeProgram(places: Places, name: string): void {
 }
 
 export function makeStateDirectory(places: Places, name: string): void {
-  makeDirectory(stateDirectory(places, name));
+  makeDirectory(places, stateDirectory(places, name));
 }
 
 export function makeRuntimeDirectory(places: Places, name: string): void {
-  makeDirectory(runtimeDirectory(places, name));
+  makeDirectory(places, runtimeDirectory(places, name));
 }
 
 /** Removes the directory that a lock made for a container that does not exist (any more). The caller holds that lock. */
@@ -128,7 +146,7 @@ export function markPending(places: Places, name: string): void {
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return;
     if (errnoOf(error) !== "ENOENT") throw fromSystemError(error, "symlink", pendingFile(places, name));
-    makeDirectory(pendingDirectory(places));
+    makeDirectory(places, pendingDirectory(places));
     markPending(places, name);
   }
 }
@@ -156,9 +174,9 @@ function nameOfMark(places: Places): (entry: string) => string[] {
   };
 }
 
-function makeDirectory(path: string): void {
+function makeDirectory(places: Places, path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+    mkdirSync(path, { recursive: true, mode: places.private ? PRIVATE_MODE : DIRECTORY_MODE });
   } catch (error) {
     throw fromSystemError(error, "mkdir", path, hintFor(error));
   }

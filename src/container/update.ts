@@ -3,6 +3,7 @@ import { LmctfyError } from "../errors.ts";
 import { checkBelow, checkSpec, prepareUpdate, type UpdateContext } from "../resources/index.ts";
 import { type ContainerSpec, formatJson, mergeSpec, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
+import { requireOwn } from "./given.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
 import { applyUpdate, compileProgram, ensureRealised, loadSpec, updateContextOf } from "./realise.ts";
@@ -35,6 +36,7 @@ export async function updateContainer(
       "the container / is the machine, and has no limits to change",
     );
   }
+  requireOwn(context, name);
   requireContainer(places, name);
   const locks: Lock[] = [];
   try {

@@ -2,7 +2,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
-import { requireContainer } from "./store.ts";
+import { requireKnown } from "./foreign.ts";
 
 /** The kernel tells of the last process's end, but not when the cgroup is removed. */
 const WATCHED_MS = 1_000;
@@ -15,14 +15,14 @@ export async function waitUntilEmpty(
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { places, cgroups } = context;
+  const { cgroups } = context;
   if (name === "/") {
     throw new LmctfyError(
       "FAILED_PRECONDITION",
       "the container / is the machine, on which something always runs",
     );
   }
-  requireContainer(places, name);
+  requireKnown(context, name);
   const born = cgroups.identity(name);
   const change = new Change(cgroups.unifiedFile(name, "cgroup.events"));
   try {
@@ -31,7 +31,7 @@ export async function waitUntilEmpty(
       signal?.throwIfAborted();
       const noticed = change.next();
       const populated = cgroups.isPopulated(name);
-      requireContainer(places, name);
+      requireKnown(context, name);
       const now = cgroups.identity(name);
       if (now !== undefined && now !== born) throw goneSince(name);
       if (!populated) return;

@@ -1,7 +1,7 @@
 /** All resources together: checking a spec, what it writes, its statistics. */
 import { statSync } from "node:fs";
 import type { Cgroups } from "../cgroup/driver.ts";
-import type { ChownStep, HostStep } from "../cgroup/steps.ts";
+import type { HostStep } from "../cgroup/steps.ts";
 import type { Owner } from "../cgroup/tree.ts";
 import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
 import { cpu } from "./cpu.ts";
@@ -83,7 +83,7 @@ export function updateSteps(spec: ContainerSpec, context: UpdateContext): HostSt
   const { cgroups, name } = context;
   return [
     ...each(spec, "empty", (resource, section) => resource.update(section, context)).flat(),
-    ...cgroups.ownerSteps(name, ownerOrCaller(spec)).filter(step => step.op !== "chown" || isOthers(step)),
+    ...cgroups.ownerSteps(name, ownerOrCaller(spec)).filter(isNeeded),
   ];
 }
 
@@ -106,16 +106,20 @@ export function collectStats(cgroups: Cgroups, name: string, level: StatsLevel):
 function ownerOf(spec: ContainerSpec): Owner {
   return {
     ...(spec.owner !== undefined && { uid: Number(spec.owner) }),
-    ...(spec.owner_group !== undefined && { gid: Number(spec.owner_group) }),
+    ...(spec.owner_group !== undefined && { gid: Number(spec.owner_group), groupManages: true }),
   };
 }
 
 /** Without an owner it belongs to whoever makes it. */
 function ownerOrCaller(spec: ContainerSpec): Owner {
-  return { uid: process.geteuid!(), gid: process.getegid!(), ...ownerOf(spec) };
+  return { uid: process.geteuid!(), gid: process.getegid!(), groupManages: false, ...ownerOf(spec) };
 }
 
-function isOthers({ path, uid, gid }: ChownStep): boolean {
-  const now = statSync(path, { throwIfNoEntry: false });
-  return now?.uid !== uid || now.gid !== gid;
+function isNeeded(step: HostStep): boolean {
+  if (step.op !== "chown" && step.op !== "chmod") return true;
+  const now = statSync(step.path, { throwIfNoEntry: false });
+  if (now === undefined) return step.op === "chown"; // whose failure tells
+  return step.op === "chmod"
+    ? (now.mode & 0o7777) !== step.mode
+    : now.uid !== step.uid || now.gid !== step.gid;
 }

@@ -23,7 +23,13 @@ export async function prepare(): Promise<Image> {
   const packages = await command(join(repository, "scripts/install-debian"), ["--list", "guest"]);
 
   const hash = createHash("sha256").update(packages);
-  for (const file of ["image.sh", "guest/init", "guest/initramfs", "guest/testhost.service", "guest/testhost.target"]) {
+  for (const file of [
+    "image.sh",
+    "guest/init",
+    "guest/initramfs",
+    "guest/testhost.service",
+    "guest/testhost.target",
+  ]) {
     hash.update(readFileSync(join(repository, "test/host", file)));
   }
   const cache =

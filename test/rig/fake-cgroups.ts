@@ -63,6 +63,7 @@ export class FakeCgroups implements Disposable {
       if (step.op === "program") return `program ${step.stage}`;
       const path = this.short(step.path);
       if (step.op === "write") return `write ${path} ${step.value}${step.optional ? " (optional)" : ""}`;
+      if (step.op === "chmod") return `chmod ${path} ${step.mode.toString(8)}`;
       return step.op === "chown" ? `chown ${path} ${step.uid}:${step.gid}` : `mkdir ${path}`;
     });
   }
