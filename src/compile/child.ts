@@ -1,9 +1,12 @@
 /** The child's part of a run: into the cgroups, become the user, tidy up, exec. */
 import { AT_FDCWD, CLOSE_RANGE_CLOEXEC, O, PR, SIG_SETMASK, SIGKILL } from "../kernel/constants.ts";
 import type { DataRef, ProgramBuilder, Register } from "../kernel/program.ts";
+import type { Isolation } from "../resources/isolation.ts";
 
-/** Where a container's processes go, as its cgroups say. */
+/** Where a container's processes go, and what they see. */
 export interface Entrance {
+  /** A view of the machine of their own. */
+  isolation?: Isolation | undefined;
   /** cgroup v2 directory, entered at birth (CLONE_INTO_CGROUP). */
   cloneInto?: string | undefined;
   /** cgroup v1 `cgroup.procs` files, entered by writing. */
@@ -84,6 +87,39 @@ export function dieWithParent(builder: ProgramBuilder, parent: Register): void {
   const now = builder.syscall("getppid", [], { into: "ppid" });
   const alive = builder.label();
   builder.jumpIf(now, "==", parent, alive);
+  builder.exit(125);
+  builder.place(alive);
+}
+
+/**
+ * The same where the parent is in another PID namespace, and getppid tells nothing: the other end of a pipe that only
+ * it holds does (struct pollfd: descriptor, events, revents).
+ */
+export function dieWithOuterParent(
+  builder: ProgramBuilder,
+  report: { read: Register; write: Register },
+): void {
+  builder.stage("binding the command to its parent");
+  builder.syscall("close", [report.read]);
+  builder.syscall("prctl", [PR.SET_PDEATHSIG, SIGKILL, 0, 0, 0]);
+  const poll = builder.struct(
+    [
+      [4, 0],
+      [4, 0],
+    ],
+    "{report, POLLERR}",
+  );
+  builder.store(builder.slice(poll, 0, 4), report.write, 4);
+  const now = builder.struct(
+    [
+      [8, 0],
+      [8, 0],
+    ],
+    "{0}",
+  );
+  const gone = builder.syscall("ppoll", [poll, 1, now, 0, 0], { into: "gone" });
+  const alive = builder.label();
+  builder.jumpIf(gone, "==", 0, alive);
   builder.exit(125);
   builder.place(alive);
 }

@@ -19,8 +19,10 @@ import {
   type Register,
   STORE_DECIMAL,
 } from "../kernel/program.ts";
+import { ISOLATED_ENVIRONMENT } from "../resources/isolation.ts";
 import {
   blockSignals,
+  dieWithOuterParent,
   dieWithParent,
   type Entrance,
   enterCgroups,
@@ -29,6 +31,7 @@ import {
   restoreSignals,
 } from "./child.ts";
 import { clone3 } from "./clone.ts";
+import { Isolate } from "./isolate/isolate.ts";
 import {
   EXIT_RECORD,
   exitRecord,
@@ -67,6 +70,9 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
 
   b.stage("starting the command");
   const cgroup = openCgroup(b, input.entrance);
+  const { isolation } = input.entrance;
+  const isolate = isolation && new Isolate(b, isolation);
+  const flags = isolate?.flags ?? 0;
   const mask = blockSignals(b);
   const start = b.register("start");
   b.jumpIf(b.mode, "==", 1, detached);
@@ -74,9 +80,10 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   // ── foreground ──
   const self = b.syscall("getpid", [], { into: "parent" });
   const report = reportPipe(b, "report");
-  clone3(b, { cgroup }, pid);
+  clone3(b, { cgroup, flags }, pid);
   b.jumpIf(pid, "==", 0, child);
   b.syscall("close", [report.write]);
+  isolate?.afterClone(pid);
   b.join(report.read);
   b.stage("waiting for the command");
   b.syscall("close", [b.directory]);
@@ -111,9 +118,10 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   b.store(moved, inner.write, 8);
   b.load(moved, 8, report.write);
   b.stage("starting the command");
-  clone3(b, { cgroup }, pid);
+  clone3(b, { cgroup, flags }, pid);
   b.jumpIf(pid, "==", 0, child);
   b.syscall("close", [inner.write]);
+  isolate?.afterClone(pid);
   b.join(inner.read);
   reportValue(b, answer.write, pid);
   letGo(b);
@@ -123,6 +131,7 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   b.place(child);
   b.report(report.write);
   enterCgroups(b, input.entrance);
+  isolate?.inChild();
   const bound = b.label();
   const foreground = b.label();
   b.jumpIf(b.mode, "==", 0, foreground);
@@ -132,11 +141,17 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   for (const target of [0, 1, 2]) b.syscall("dup3", [nothing, target, 0]);
   b.jump(bound);
   b.place(foreground);
-  dieWithParent(b, self);
+  if (isolate?.ownProcesses) dieWithOuterParent(b, report);
+  else dieWithParent(b, self);
   b.place(bound);
-  execCommand(b, mask, null, null);
+  execCommand(b, mask, null, isolation ? environmentOf(b) : null);
   b.place(end);
   return b.build({ stamp: input.stamp });
+}
+
+/** What a command in a container of its own kind is told; nothing of the caller's, which is another machine's. */
+function environmentOf(b: ProgramBuilder): DataRef {
+  return b.pointers(ISOLATED_ENVIRONMENT.map(entry => b.string(entry)));
 }
 
 /** Opens the cgroup v2 directory that the child is born in. */

@@ -9,6 +9,7 @@ import { type Program, ProgramBuilder, type Register } from "../kernel/program.t
 import {
   becomeUser,
   type Credentials,
+  dieWithOuterParent,
   dieWithParent,
   type Entrance,
   enterCgroups,
@@ -17,6 +18,7 @@ import {
 } from "./child.ts";
 import { clone3 } from "./clone.ts";
 import { openCgroup } from "./hot-run.ts";
+import { Isolate } from "./isolate/isolate.ts";
 import {
   EXIT_RECORD,
   exitRecord,
@@ -74,19 +76,25 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
 
   b.stage("starting the command");
   const cgroup = openCgroup(b, input.entrance);
+  const { isolation } = input.entrance;
+  const isolate = isolation && new Isolate(b, isolation);
+  const flags = isolate?.flags ?? 0;
   const mask = b.bytes(new Uint8Array(8), "[]");
   const parent = b.register("parent");
   const report = reportPipe(b, "report");
   let pid = b.register("child");
   let pidfd: Register | undefined;
-  if (input.detached) pid = startMonitor(b, input, { pid, report, cgroup, child });
-  else {
+  if (input.detached) {
+    pid = startMonitor(b, input, { pid, report, cgroup, child, isolate });
+    isolate?.release();
+  } else {
     b.syscall("getpid", [], { into: parent });
     const pidfdAt = b.buffer(4, "pidfd");
-    clone3(b, { cgroup, pidfd: pidfdAt }, pid);
+    clone3(b, { cgroup, flags, pidfd: pidfdAt }, pid);
     b.jumpIf(pid, "==", 0, child);
     pidfd = b.load(pidfdAt, 4, "pidfd", true);
     b.syscall("close", [report.write]);
+    isolate?.afterClone(pid);
     b.join(report.read);
     b.syscall("close", [report.read]);
   }
@@ -97,6 +105,7 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   b.place(child);
   b.report(report.write);
   enterCgroups(b, input.entrance);
+  isolate?.inChild();
   b.stage("preparing standard input and output");
   for (const [target, fd] of theirs.entries()) if (fd) b.syscall("dup3", [fd, target, 0]);
   // Without the caller's input it needs no part in the caller's terminal, nor in the signals of its process group.
@@ -104,7 +113,10 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   if (input.user) becomeUser(b, input.user);
   b.stage("changing the working directory");
   b.syscall("chdir", [b.string(input.cwd)]);
-  if (!input.detached) dieWithParent(b, parent);
+  if (!input.detached) {
+    if (isolate?.ownProcesses) dieWithOuterParent(b, report);
+    else dieWithParent(b, parent);
+  }
   const argv = b.pointers(input.argv.map(word => b.string(word)));
   const env = b.pointers(input.env.map(entry => b.string(entry)));
   execCommand(b, mask, argv, env);
@@ -156,9 +168,10 @@ function startMonitor(
     report: { read: Register; write: Register };
     cgroup: Register | undefined;
     child: ReturnType<ProgramBuilder["label"]>;
+    isolate: Isolate | undefined;
   },
 ): Register {
-  const { pid, report, cgroup } = run;
+  const { pid, report, cgroup, isolate } = run;
   const record = exitRecord(b);
   const fd = b.register("fd");
   if (input.oomFile !== undefined) {
@@ -172,9 +185,10 @@ function startMonitor(
   b.report(answer.write);
   b.syscall("setsid", []);
   b.stage("starting the command");
-  clone3(b, { cgroup }, pid);
+  clone3(b, { cgroup, flags: isolate?.flags ?? 0 }, pid);
   b.jumpIf(pid, "==", 0, run.child);
   b.syscall("close", [report.write]);
+  isolate?.afterClone(pid);
   b.join(report.read);
   reportValue(b, answer.write, pid);
   letGo(b);

@@ -1,12 +1,14 @@
 /** Creation: all or nothing, also when it is killed. */
 import { LmctfyError } from "../errors.ts";
 import { checkSpec } from "../resources/index.ts";
+import { hasOwnUsers } from "../resources/virtual-host.ts";
 import { type ContainerSpec, formatJson, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { requireOwn } from "./given.ts";
+import { takeIds } from "./ids.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
-import { ensureRealised, realise } from "./realise.ts";
+import { ensureRealised, loadSpec, realise } from "./realise.ts";
 import { busyWith, undoContainer } from "./recover.ts";
 import { clearPending, containerExists, makeStateDirectory, markPending, writeSpecFile } from "./store.ts";
 
@@ -32,6 +34,7 @@ export async function createContainer(
   using _parentLock = await lockParent(context, parent, signal);
   refuseExisting(context, name);
   refuseStrays(context, name);
+  if (spec.virtual_host === undefined) await refuseInVirtualHost(context, parent);
 
   using _busy = busyWith(context, name);
   markPending(places, name);
@@ -42,6 +45,7 @@ export async function createContainer(
     await cgroups.remove(name); // empty ones of a container that lost its state
     if (parent !== "/" && !cgroups.exists(parent)) await ensureRealised(context, parent);
     makeStateDirectory(places, name);
+    if (hasOwnUsers(spec)) takeIds(places, name);
     await realise(context, name, spec);
     writeSpecFile(places, name, formatJson(message, spec));
   } catch (error) {
@@ -72,6 +76,21 @@ async function lockParent(
   lock[Symbol.dispose]();
   await undoContainer(context, parent);
   throw missing;
+}
+
+/** What ran in it would not see what the virtual host sees, but the machine. */
+async function refuseInVirtualHost(context: Context, parent: string): Promise<void> {
+  for (let at: string | undefined = parent; at !== undefined && at !== "/"; at = parentOf(at)) {
+    if ((await loadSpec(context, at)).virtual_host === undefined) continue;
+    throw new LmctfyError(
+      "FAILED_PRECONDITION",
+      `${at} is a virtual host, and what is in it has to be one too`,
+      {
+        path: at,
+        hint: "Add `virtual_host:{}` to the spec, with the filesystem that it is to have.",
+      },
+    );
+  }
 }
 
 /** Processes in cgroups of a container that does not exist: its state was deleted by hand, and they may be anybody's. */

@@ -37,7 +37,15 @@ export async function enterContainer(context: Context, name: string, ids: readon
       },
     );
   }
-  const { oomScoreAdj } = processSettings(await loadSpec(context, name));
+  const spec = await loadSpec(context, name);
+  if (spec.virtual_host !== undefined) {
+    throw new LmctfyError(
+      "FAILED_PRECONDITION",
+      `${name} is a virtual host: a process of this machine cannot get into its namespaces`,
+      { path: name, hint: "`lmctfy run` starts a new one in it." },
+    );
+  }
+  const { oomScoreAdj } = processSettings(spec);
   const pids = [...new Set(ids.map(movableProcess))];
   const undo = cgroups.moveInto(name, pids);
   if (oomScoreAdj === undefined) return;

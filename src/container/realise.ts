@@ -13,8 +13,10 @@ import {
   type UpdateContext,
   updateSteps,
 } from "../resources/index.ts";
+import { hasOwnUsers, isolationOf } from "../resources/virtual-host.ts";
 import { type ContainerSpec, parseSpec } from "../spec/index.ts";
 import type { Context } from "./context.ts";
+import { idsOf } from "./ids.ts";
 import { parentOf } from "./names.ts";
 import { runtimeDirectory } from "./places.ts";
 import {
@@ -39,7 +41,9 @@ export function creationSteps(context: Context, name: string, spec: ContainerSpe
 /** Where the container's processes go. */
 export function entranceOf(context: Context, name: string, spec: ContainerSpec): Entrance {
   const { cloneInto, procs } = context.cgroups.enter(name);
-  return { cloneInto, procs, oomScoreAdj: processSettings(spec).oomScoreAdj };
+  const ids = hasOwnUsers(spec) ? idsOf(context.places, name) : undefined;
+  const isolation = isolationOf(spec, name, ids);
+  return { cloneInto, procs, oomScoreAdj: processSettings(spec).oomScoreAdj, isolation };
 }
 
 /** The program of `lmctfy run`. */

@@ -1,6 +1,7 @@
 /** Removes what killed commands left behind. */
 import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
+import { dropIds } from "./ids.ts";
 import { lockContainer } from "./lock.ts";
 import { ensureRealised } from "./realise.ts";
 import { clearPending, containerExists, pendingNames, removeDirectories } from "./store.ts";
@@ -23,6 +24,7 @@ export function busyWith(context: Context, name: string): Disposable {
 export async function undoContainer(context: Context, name: string, killTimeout?: number): Promise<void> {
   await context.cgroups.kill(name, killTimeout === undefined ? {} : { timeout: killTimeout });
   await context.cgroups.remove(name);
+  dropIds(context.places, name);
   removeDirectories(context.places, name);
   clearPending(context.places, name);
 }

@@ -5,6 +5,7 @@ import { compileSpawn, type SpawnInput, type SpawnProgram } from "../compile/spa
 import { LmctfyError } from "../errors.ts";
 import { type ProcessEnd, ProgramFailure, type RunOutcome } from "../kernel/executor.ts";
 import { OP, type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
+import { ISOLATED_ENVIRONMENT } from "../resources/isolation.ts";
 import type { Context } from "./context.ts";
 import { requireOwn } from "./given.ts";
 import { containerBusy, lockContainer, PATIENCE_MS } from "./lock.ts";
@@ -31,14 +32,16 @@ export async function runInContainer(
   requireOwn(context, name);
   requireContainer(context.places, name);
   const spec = await loadSpec(context, name);
+  const entrance = entranceOf(context, name, spec);
+  const own = entrance.isolation !== undefined;
   const input: SpawnInput = {
-    entrance: entranceOf(context, name, spec),
+    entrance,
     runtimeDirectory: runtimeDirectory(context.places, name),
     oomFile: context.cgroups.oomFile(name),
     frozenMark: context.cgroups.frozenMark(name),
     argv,
-    env: environment(options.env ?? process.env),
-    cwd: options.cwd ?? process.cwd(),
+    env: options.env || !own ? environment(options.env ?? process.env) : ISOLATED_ENVIRONMENT,
+    cwd: options.cwd ?? (own ? "/" : process.cwd()),
     user: options.user === undefined ? undefined : resolveUser(options.user),
     stdio: threeOf(options.stdio ?? (options.detached ? "ignore" : "pipe")),
     detached: options.detached ?? false,

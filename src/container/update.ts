@@ -1,9 +1,11 @@
 /** Changing a container that exists: all or nothing, also when it is killed. */
 import { LmctfyError } from "../errors.ts";
 import { checkBelow, checkSpec, prepareUpdate, type UpdateContext } from "../resources/index.ts";
+import { hasOwnUsers } from "../resources/virtual-host.ts";
 import { type ContainerSpec, formatJson, mergeSpec, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { requireOwn } from "./given.ts";
+import { takeIds } from "./ids.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
 import { applyUpdate, compileProgram, ensureRealised, loadSpec, updateContextOf } from "./realise.ts";
@@ -49,6 +51,7 @@ export async function updateContainer(
     using _busy = busyWith(context, name);
     if (!cgroups.exists(name)) await ensureRealised(context, name);
     prepareUpdate(spec, target);
+    if (hasOwnUsers(spec)) takeIds(places, name);
     markPending(places, name);
     removeProgram(places, name);
     try {

@@ -66,6 +66,17 @@ export const MS = {
   STRICTATIME: 1 << 24,
 } as const;
 
+/** mount_setattr(2), fsmount(2). */
+export const MOUNT_ATTR = {
+  RDONLY: 0x1,
+  NOSUID: 0x2,
+  NODEV: 0x4,
+  NOEXEC: 0x8,
+  NOATIME: 0x10,
+  IDMAP: 0x100000,
+  NOSYMFOLLOW: 0x200000,
+} as const;
+
 /** umount2(2). */
 export const MNT_DETACH = 2;
 

@@ -5,11 +5,13 @@ import type { HostStep } from "../cgroup/steps.ts";
 import type { Owner } from "../cgroup/tree.ts";
 import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
 import { cpu } from "./cpu.ts";
+import { filesystem } from "./filesystem.ts";
 import { memory } from "./memory.ts";
 import { pids } from "./pids.ts";
 import {
   type CheckContext,
   checkRange,
+  invalid,
   type ProcessSettings,
   type Resource,
   type Section,
@@ -17,11 +19,18 @@ import {
   type UpdateContext,
 } from "./resource.ts";
 import { refuseUnserved } from "./unserved.ts";
+import { virtualHost } from "./virtual-host.ts";
 
 export type { CheckContext, ProcessSettings, StatsLevel, UpdateContext } from "./resource.ts";
 
 /** In the order in which they are set, changed and shown. */
-export const RESOURCES: { readonly [S in Section]?: Resource<S> } = { cpu, memory, pids };
+export const RESOURCES: { readonly [S in Section]?: Resource<S> } = {
+  cpu,
+  memory,
+  filesystem,
+  virtual_host: virtualHost,
+  pids,
+};
 
 /** The largest uid and gid: the kernel keeps the number above them for "no change". */
 const MAX_ID = 2n ** 32n - 2n;
@@ -53,6 +62,16 @@ export function checkSpec(spec: ContainerSpec, context: CheckContext): void {
   if (spec.owner !== undefined) checkRange("owner", spec.owner, 0n, MAX_ID, "");
   if (spec.owner_group !== undefined) checkRange("owner_group", spec.owner_group, 0n, MAX_ID, "");
   each(spec, "left out", (resource, section) => resource.check(section, context));
+  checkView(spec);
+}
+
+/** A root and mounts of its own are for a container with a view of its own. */
+function checkView({ filesystem: files, virtual_host }: ContainerSpec): void {
+  if (virtual_host !== undefined) return;
+  for (const field of ["rootfs", "mounts", "read_only"] as const) {
+    if (files?.[field] === undefined) continue;
+    throw invalid(`filesystem.${field} needs a virtual_host beside it`, "Add `virtual_host:{}`.");
+  }
 }
 
 /** Makes a container's cgroups, gives them their limits, and then their owner. The parent has to exist. */

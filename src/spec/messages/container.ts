@@ -20,14 +20,12 @@ export const ContainerSpec = message(
     memory: optional(3, MemorySpec, "Memory and swap."),
     network: optional(5, NetworkSpec, "Network traffic.", { unserved: NOT_YET }),
     monitoring: optional(6, MonitoringSpec, "Measurements.", { unserved: NOT_YET }),
-    filesystem: optional(7, FilesystemSpec, "The files that the container sees.", { unserved: NOT_YET }),
+    filesystem: optional(7, FilesystemSpec, "The files that the container sees."),
     owner_group: optional(8, "int64", "Group id of the owner.", { default: "the caller's" }),
     children_limit: optional(9, "int64", "Most containers directly below this one.", {
       unserved: NO_PATCH,
     }),
-    virtual_host: optional(10, VirtualHostSpec, "Makes the container look like a machine of its own.", {
-      unserved: NOT_YET,
-    }),
+    virtual_host: optional(10, VirtualHostSpec, "Makes the container look like a machine of its own."),
     device: optional(11, DeviceSpec, "Access to devices.", { unserved: NOT_YET }),
     blockio: optional(12, BlockIoSpec, "Use of block devices.", { unserved: NOT_YET }),
     security_spec: optional(13, SecuritySpec, "Mandatory access control.", { unserved: NOT_YET }),

@@ -1,16 +1,44 @@
 /** `filesystem` of a spec: the root and what is mounted in it. */
-import { message, NO_PATCH, optional, type Resolved, repeated } from "../descriptor.ts";
+import {
+  type EnumName,
+  enumeration,
+  message,
+  NO_PATCH,
+  optional,
+  type Resolved,
+  repeated,
+} from "../descriptor.ts";
+
+export const MountType = enumeration("Mounts.MountType", "What is mounted.", {
+  BIND: [0, "A directory or file of the host."],
+  TMPFS: [1, "An empty file system in memory, charged to the container."],
+});
+export type MountType = EnumName<typeof MountType>;
 
 export const Mount = message(
   "Mounts.Mount",
   "A directory or file of the host that shows up in the container.",
   {
-    source: optional(1, "string", "Path on the host; must be given and exist."),
-    target: optional(2, "string", "Path in the container; must be given."),
+    source: optional(1, "string", "Absolute path on the host; must be given and exist, but for a TMPFS."),
+    target: optional(
+      2,
+      "string",
+      "Absolute path in the container; must be given. What is missing of it is made.",
+    ),
     read_only: optional(3, "bool", "Whether the container can only read it.", { default: "false" }),
     private: optional(4, "bool", "Whether mounts that the host makes below `source` later stay invisible.", {
       default: "false",
     }),
+    type: optional(100, MountType, "What is mounted.", { default: "BIND" }),
+    size: optional(101, "int64", "Of a TMPFS: the most that it holds.", {
+      unit: "bytes",
+      default: "half of the memory",
+    }),
+    options: repeated(
+      102,
+      "string",
+      "`suid`, `dev`, `noexec`, `noatime`, `nosymfollow`. Without `suid` and `dev`, set-user-id bits and devices have no effect.",
+    ),
   },
 );
 export interface Mount extends Resolved<typeof Mount> {}
@@ -28,5 +56,11 @@ export const FilesystemSpec = message("FilesystemSpec", "The files that the cont
     default: "/",
   }),
   mounts: optional(3, Mounts, "What is mounted in the container.", { default: "nothing" }),
+  read_only: optional(
+    100,
+    "bool",
+    "Whether the container can only read its root. What is mounted in it is not part of it.",
+    { default: "false" },
+  ),
 });
 export interface FilesystemSpec extends Resolved<typeof FilesystemSpec> {}

@@ -1,5 +1,5 @@
 /** `network` of a spec and of a virtual host. */
-import { type EnumName, enumeration, message, optional, type Resolved } from "../descriptor.ts";
+import { type EnumName, enumeration, message, NOT_YET, optional, type Resolved } from "../descriptor.ts";
 
 export const NetworkSpec = message(
   "NetworkSpec",
@@ -55,9 +55,14 @@ export const Network = message(
       1,
       "string",
       "An interface of the host to move into the container; excludes `connection`.",
+      { unserved: NOT_YET },
     ),
-    virtual_ip: optional(2, NetworkVirtualIp, "Address of the interface in the container."),
-    connection: optional(3, NetworkConnection, "A connection to the host; excludes `interface`."),
+    virtual_ip: optional(2, NetworkVirtualIp, "Address of the interface in the container.", {
+      unserved: NOT_YET,
+    }),
+    connection: optional(3, NetworkConnection, "A connection to the host; excludes `interface`.", {
+      unserved: NOT_YET,
+    }),
   },
 );
 export interface Network extends Resolved<typeof Network> {}

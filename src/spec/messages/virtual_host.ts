@@ -1,5 +1,5 @@
 /** `virtual_host` of a spec: a container that looks like a machine of its own. */
-import { message, optional, type Resolved, repeated } from "../descriptor.ts";
+import { message, NOT_YET, optional, type Resolved, repeated } from "../descriptor.ts";
 import { Network } from "./network.ts";
 import { RunSpec } from "./run.ts";
 
@@ -11,13 +11,53 @@ export const VirtualHostInit = message("VirtualHostSpec.Init", "The first proces
 });
 export interface VirtualHostInit extends Resolved<typeof VirtualHostInit> {}
 
+const CHOICES = "`new`, `host` (the caller's), or the path of one";
+
+export const VirtualHostNamespaces = message(
+  "VirtualHostSpec.Namespaces",
+  `What the container has of its own and what it shares: each ${CHOICES}, such as \`/run/netns/blue\`. The mounts are always its own.`,
+  {
+    pid: optional(1, "string", "Processes.", { default: "new" }),
+    ipc: optional(2, "string", "System V IPC and POSIX message queues.", { default: "new" }),
+    uts: optional(3, "string", "Host and domain name.", { default: "new" }),
+    net: optional(4, "string", "Network.", { default: "new" }),
+    cgroup: optional(5, "string", "The view of cgroups: `new` or `host`.", { default: "new" }),
+    user: optional(
+      6,
+      "string",
+      "Users: `new`, root in the container is nobody outside; or `host`, root is root.",
+      {
+        default: "new with a rootfs, else host",
+      },
+    ),
+  },
+);
+export interface VirtualHostNamespaces extends Resolved<typeof VirtualHostNamespaces> {}
+
+export const VirtualHostSysctl = message(
+  "VirtualHostSpec.Sysctl",
+  "A setting of the container's own kernel namespaces.",
+  {
+    name: optional(1, "string", "Name with dots: `net.ipv4.ip_forward`; must be given."),
+    value: optional(2, "string", "Value; must be given."),
+  },
+);
+export interface VirtualHostSysctl extends Resolved<typeof VirtualHostSysctl> {}
+
 export const VirtualHostSpec = message(
   "VirtualHostSpec",
-  "Makes the container look like a machine of its own: its own processes, mounts and IPC, and a network if given.",
+  "Makes the container look like a machine of its own: its own processes, mounts, IPC, names, cgroups, network and users.",
   {
-    virtual_hostname: optional(1, "string", "Host name in the container.", { default: "that of the host" }),
-    init: optional(2, VirtualHostInit, "The first process."),
-    network: optional(3, Network, "The network.", { default: "that of the host" }),
+    virtual_hostname: optional(1, "string", "Host name in the container.", {
+      default: "the container's name",
+    }),
+    init: optional(2, VirtualHostInit, "The first process.", { unserved: NOT_YET }),
+    network: optional(3, Network, "The network.", { default: "the loopback interface only" }),
+    domain_name: optional(100, "string", "NIS domain name in the container.", {
+      default: "that of the host",
+    }),
+    namespaces: optional(101, VirtualHostNamespaces, "What it shares, if anything."),
+    sysctl: repeated(102, VirtualHostSysctl, "Settings of its network and IPC."),
   },
 );
 export interface VirtualHostSpec extends Resolved<typeof VirtualHostSpec> {}

@@ -1,0 +1,214 @@
+/**
+ * A process with a view of the machine of its own: namespaces, ids, a root filesystem, and nothing of the host in reach.
+ *
+ * ```
+ * parent: copies of the root, of what is bound, of devices ─▶ clone ─▶ ids, of the root's files too ─▶ "go on"
+ * child:  (in its cgroups) waits for that ─▶ root inside ─▶ mounts, by descriptors ─▶ pivot_root ─▶ names, network
+ * ```
+ * The parent opens what lies on the host, because the child's rights end where its user namespace does; the child attaches
+ * it, because only it is in the new mount namespace.
+ */
+import { MNT_DETACH, MOUNT_ATTR, MS, O } from "../../kernel/constants.ts";
+import type { ProgramBuilder, Register } from "../../kernel/program.ts";
+import { type Isolation, isNew } from "../../resources/isolation.ts";
+import { Devices } from "./devices.ts";
+import { hideKernelFiles, mountKernelFiles, type Scratch } from "./kernel-files.ts";
+import {
+  attach,
+  attachOverRoot,
+  cloneTree,
+  freshMount,
+  InRoot,
+  mountAttributes,
+  setAttributes,
+} from "./mount-api.ts";
+import {
+  becomeRootInside,
+  cloneFlags,
+  joinOthers,
+  mapIds,
+  nameHost,
+  openJoined,
+  ownCgroupView,
+  startLoopback,
+} from "./namespaces.ts";
+
+/** A slave of the host's mounts sees them come; nothing goes the other way. */
+const MS_PRIVATE = MS.PRIVATE;
+const MS_SLAVE = MS.SLAVE;
+
+export class Isolate {
+  /** For the clone. */
+  readonly flags: number;
+  /** Whether the child is in a PID namespace of its own. */
+  readonly ownProcesses: boolean;
+  readonly #b: ProgramBuilder;
+  readonly #isolation: Isolation;
+  readonly #root: Register;
+  readonly #binds: Register[];
+  readonly #sys: Register | undefined;
+  readonly #devices: Devices;
+  readonly #joined: { fd: Register; flag: number }[];
+  readonly #go: { read: Register; write: Register } | undefined;
+
+  /** Emits what comes before the clone: everything of the host that the child needs, as descriptors. */
+  constructor(b: ProgramBuilder, isolation: Isolation) {
+    this.#b = b;
+    this.#isolation = isolation;
+    this.flags = cloneFlags(isolation);
+    this.ownProcesses = isNew(isolation.namespaces.pid);
+    const { ids, namespaces } = isolation;
+    this.#joined = openJoined(b, isolation);
+    b.stage("opening the root filesystem");
+    this.#root = cloneTree(b, isolation.rootfs, { into: "root" });
+    // What the host mounts in it later is the host's; nothing that the container does comes back.
+    setAttributes(b, this.#root, mountAttributes(b, 0, { propagation: MS_PRIVATE }), { recursive: true });
+    b.stage("opening what is mounted");
+    this.#binds = isolation.mounts.flatMap((mount, i) => {
+      if (mount.kind !== "bind") return [];
+      const tree = cloneTree(b, mount.source, { into: `bind${i}` });
+      const propagation = mount.follows ? MS_SLAVE : MS_PRIVATE;
+      setAttributes(b, tree, mountAttributes(b, mount.attributes, { propagation }), { recursive: true });
+      return [tree];
+    });
+    b.stage("opening devices");
+    this.#devices = new Devices(b, { bind: ids !== undefined });
+    if (!isNew(namespaces.net)) {
+      this.#sys = cloneTree(b, "/sys", { into: "sys" });
+      const safe = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC | MOUNT_ATTR.RDONLY;
+      setAttributes(b, this.#sys, mountAttributes(b, safe, { propagation: MS_PRIVATE }), { recursive: true });
+    }
+    if (ids) {
+      const ends = b.buffer(8, "go");
+      b.syscall("pipe2", [ends, O.CLOEXEC]);
+      this.#go = {
+        read: b.load(b.slice(ends, 0, 4), 4, "go_read", true),
+        write: b.load(b.slice(ends, 4, 4), 4, "go_write", true),
+      };
+    }
+  }
+
+  /** In whoever cloned: gives the child its ids and lets it go on. */
+  afterClone(pid: Register): void {
+    const b = this.#b;
+    if (this.#go && this.#isolation.ids) {
+      mapIds(b, pid, this.#isolation.ids, this.#isolation.mapsRoot ? [this.#root] : []);
+      b.syscall("write", [this.#go.write, b.string("."), 1]);
+    }
+    b.stage("starting the command");
+    this.release();
+  }
+
+  /** Closes what was opened for the child. */
+  release(): void {
+    for (const fd of this.#held()) this.#b.syscall("close", [fd]);
+  }
+
+  #held(): Register[] {
+    const joined = this.#joined.map(({ fd }) => fd);
+    const go = this.#go ? [this.#go.read, this.#go.write] : [];
+    return [
+      this.#root,
+      ...this.#binds,
+      ...this.#devices.held,
+      ...(this.#sys ? [this.#sys] : []),
+      ...joined,
+      ...go,
+    ];
+  }
+
+  /** In the child, once it is in its cgroups: everything up to the new root. */
+  inChild(): void {
+    const b = this.#b;
+    const isolation = this.#isolation;
+    const { namespaces } = isolation;
+    this.#waitForIds();
+    joinOthers(b, this.#joined);
+    ownCgroupView(b, isolation);
+    const use: Scratch = {
+      mount: b.register("mount"),
+      target: b.register("target"),
+      context: b.register("fs"),
+    };
+
+    b.stage("setting up the root filesystem");
+    b.syscall("mount", [0, b.string("/"), 0, MS.REC | MS_PRIVATE, 0]);
+    attachOverRoot(b, this.#root);
+    b.syscall("umask", [0]);
+    const inRoot = new InRoot(b, this.#root);
+    mountKernelFiles(b, inRoot, this.#sys, isNew(namespaces.cgroup), use);
+    this.#devices.setUp(inRoot, { ...use, dev: b.register("dev") });
+    this.#mounts(inRoot, use);
+    this.#sysctls(inRoot, use.target);
+    hideKernelFiles(b, inRoot, use);
+
+    b.stage("entering the root filesystem");
+    if (isolation.readOnly) {
+      setAttributes(b, this.#root, mountAttributes(b, MOUNT_ATTR.RDONLY), { recursive: false });
+    }
+    const here = b.string(".");
+    b.syscall("fchdir", [this.#root]);
+    b.syscall("pivot_root", [here, here]);
+    b.syscall("umount2", [here, MNT_DETACH]);
+    b.syscall("chdir", [b.string("/")]);
+    b.syscall("umask", [0o022]);
+    if (isNew(namespaces.uts)) nameHost(b, isolation);
+    if (isNew(namespaces.net)) startLoopback(b);
+  }
+
+  /** When the parent is gone there is nobody to go on for. */
+  #waitForIds(): void {
+    const b = this.#b;
+    if (!this.#go) return;
+    b.stage("waiting for the ids of the user namespace");
+    b.syscall("close", [this.#go.write]);
+    const got = b.syscall("read", [this.#go.read, b.buffer(8, "go"), 1], { into: "got" });
+    const there = b.label();
+    b.jumpIf(got, "==", 1, there);
+    b.exit(125);
+    b.place(there);
+    becomeRootInside(b);
+  }
+
+  #mounts(inRoot: InRoot, { mount, target, context }: Scratch): void {
+    const b = this.#b;
+    const binds = [...this.#binds];
+    for (const each of this.#isolation.mounts) {
+      b.stage(`mounting ${each.target}`);
+      switch (each.kind) {
+        case "bind": {
+          inRoot.ensure(each.target, each.directory ? "directory" : "file", target);
+          attach(b, binds.shift()!, target);
+          break;
+        }
+        case "fresh":
+          inRoot.ensure(each.target, "directory", target);
+          freshMount(b, each.type, each.attributes, each.options, mount, context);
+          attach(b, mount, target);
+          b.syscall("close", [mount]);
+          break;
+        default:
+          each satisfies never;
+      }
+      b.syscall("close", [target]);
+    }
+  }
+
+  /** Through the /proc that was just mounted, by names that have been checked. */
+  #sysctls(inRoot: InRoot, fd: Register): void {
+    const b = this.#b;
+    const { sysctls } = this.#isolation;
+    if (sysctls.length === 0) return;
+    const proc = b.register("proc");
+    inRoot.open("/proc", proc);
+    for (const [name, value] of sysctls) {
+      b.stage(`setting the sysctl ${name}`);
+      b.syscall("openat", [proc, b.string(`sys/${name.replaceAll(".", "/")}`), O.WRONLY | O.CLOEXEC, 0], {
+        into: fd,
+      });
+      b.syscall("write", [fd, b.string(value), Buffer.byteLength(value)]);
+      b.syscall("close", [fd]);
+    }
+    b.syscall("close", [proc]);
+  }
+}

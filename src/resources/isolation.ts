@@ -1,0 +1,65 @@
+/** What makes a process's view of the machine its own, as data: what a spec's `virtual_host` and `filesystem` come to. */
+
+/** A kind of namespace that a container has of its own or shares. The mount namespace is always its own. */
+export type NamespaceKind = "pid" | "ipc" | "uts" | "net" | "cgroup";
+
+/** `new`: of its own. `host`: the caller's. A path: that one, such as /run/netns/blue or /proc/4711/ns/ipc. */
+export type NamespaceChoice = { kind: "new" } | { kind: "host" } | { kind: "path"; path: string };
+
+/** Ids inside from 0 on, and the first of as many outside. */
+export interface IdRange {
+  first: number;
+  count: number;
+}
+
+interface MountTarget {
+  /** Absolute path in the container; made when it is missing. */
+  target: string;
+  /** MOUNT_ATTR_* that are set. */
+  attributes: number;
+}
+
+export interface BindMount extends MountTarget {
+  kind: "bind";
+  /** Absolute path on the host. */
+  source: string;
+  /** Whether that is a directory, so that the target is to be one. */
+  directory: boolean;
+  /** Whether mounts that the host makes below the source later show up too. */
+  follows: boolean;
+}
+
+export interface FreshMount extends MountTarget {
+  kind: "fresh";
+  type: "tmpfs";
+  /** Options of the file system: `["size", "64m"]`. */
+  options: readonly (readonly [key: string, value: string])[];
+}
+
+export type Mount = BindMount | FreshMount;
+
+export interface Isolation {
+  namespaces: Readonly<Record<NamespaceKind, NamespaceChoice>>;
+  /** The ids of its user namespace; without, it has none, and root in it is root. */
+  ids: IdRange | undefined;
+  hostname: string | undefined;
+  domainname: string | undefined;
+  /** Absolute path of the directory that becomes `/`. */
+  rootfs: string;
+  /** Whether the files of the root show up with the ids inside that they have outside (idmapped mounts). */
+  mapsRoot: boolean;
+  readOnly: boolean;
+  mounts: readonly Mount[];
+  /** `kernel.shm_rmid_forced` and its value; of the namespaces that are its own. */
+  sysctls: readonly (readonly [name: string, value: string])[];
+}
+
+/** Whether there is nothing to do: the process sees what the caller sees. */
+export const isNew = (choice: NamespaceChoice): boolean => choice.kind === "new";
+
+/** The environment of a command in a container with a view of its own, unless it is given another. */
+export const ISOLATED_ENVIRONMENT: readonly string[] = [
+  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  "HOME=/root",
+  "container=lmctfy",
+];
