@@ -12,6 +12,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmdirSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -77,7 +78,13 @@ export function dropIds(places: Places, name: string): void {
   const index = indexOf(places, name);
   if (index === undefined) return;
   const mark = join(places.state, "ids", String(index));
-  if (readMark(mark) === name) unlinkSync(mark);
+  if (readMark(mark) !== name) return;
+  unlinkSync(mark);
+  try {
+    rmdirSync(join(places.state, "ids"));
+  } catch {
+    // There are others.
+  }
 }
 
 function indexOf(places: Places, name: string): number | undefined {

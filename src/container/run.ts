@@ -1,5 +1,6 @@
 /** Running a command in a container through the resident executor. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Credentials } from "../compile/child.ts";
 import { failedAsPaused } from "../compile/paused.ts";
 import { compileSpawn, type SpawnInput, type SpawnProgram } from "../compile/spawn.ts";
 import { LmctfyError } from "../errors.ts";
@@ -13,6 +14,7 @@ import { oomBetween, readOomCounters } from "./oom.ts";
 import { runtimeDirectory } from "./places.ts";
 import { describeEnd, RunningProcess } from "./process.ts";
 import { ensureRealised, entranceOf, loadSpec } from "./realise.ts";
+import { usersOfRoot } from "./root-files.ts";
 import { requireContainer } from "./store.ts";
 import { openPipe } from "./streams.ts";
 import type { ContainerProcess, ProcessResult, RunOptions, StdioTarget } from "./types.ts";
@@ -42,13 +44,24 @@ export async function runInContainer(
     argv,
     env: options.env || !own ? environment(options.env ?? process.env) : ISOLATED_ENVIRONMENT,
     cwd: options.cwd ?? (own ? "/" : process.cwd()),
-    user: options.user === undefined ? undefined : resolveUser(options.user),
+    user: await userOf(context, options.user, entrance.isolation?.rootfs),
     stdio: threeOf(options.stdio ?? (options.detached ? "ignore" : "pipe")),
     detached: options.detached ?? false,
   };
   const before = readOomCounters(context, name);
   const started = await start(context, name, input, options.signal);
   return processOf(context, name, before, started, options);
+}
+
+/** Names are those of the container's own files where it has a root of its own. */
+async function userOf(
+  context: Context,
+  user: RunOptions["user"],
+  rootfs: string | undefined,
+): Promise<Credentials | undefined> {
+  if (user === undefined) return undefined;
+  if (rootfs === undefined || rootfs === "/") return resolveUser(user);
+  return resolveUser(user, await usersOfRoot(context, rootfs));
 }
 
 interface Started extends SpawnProgram {

@@ -7,7 +7,7 @@ import type { RunOptions } from "./types.ts";
 /** Ids are 32 bit; the largest means "unchanged" to the kernel. */
 const MAX_ID = 0xfffffffe;
 
-interface UserFiles {
+export interface UserFiles {
   passwd: string;
   group: string;
 }
@@ -15,7 +15,7 @@ interface UserFiles {
 /** Resolves `user`, `user:group`, numbers of either, or ids. */
 export function resolveUser(
   user: NonNullable<RunOptions["user"]>,
-  files: UserFiles = readUserFiles(),
+  files: UserFiles = machineUsers(),
 ): Credentials {
   if (typeof user === "object") {
     const groups = user.groups ?? [];
@@ -35,7 +35,7 @@ export function resolveUser(
   return { uid: entry?.uid ?? parseId(userPart), gid: entry?.gid ?? 0, groups };
 }
 
-function readUserFiles(): UserFiles {
+function machineUsers(): UserFiles {
   const read = (path: string): string => {
     try {
       return readFileSync(path, "utf8");

@@ -19,7 +19,7 @@ import {
   type UpdateContext,
 } from "./resource.ts";
 import { refuseUnserved } from "./unserved.ts";
-import { virtualHost } from "./virtual-host.ts";
+import { checkJoined, virtualHost } from "./virtual-host.ts";
 
 export type { CheckContext, ProcessSettings, StatsLevel, UpdateContext } from "./resource.ts";
 
@@ -66,8 +66,12 @@ export function checkSpec(spec: ContainerSpec, context: CheckContext): void {
 }
 
 /** A root and mounts of its own are for a container with a view of its own. */
-function checkView({ filesystem: files, virtual_host }: ContainerSpec): void {
-  if (virtual_host !== undefined) return;
+function checkView(spec: ContainerSpec): void {
+  const { filesystem: files, virtual_host } = spec;
+  if (virtual_host !== undefined) {
+    checkJoined(spec);
+    return;
+  }
   for (const field of ["rootfs", "mounts", "read_only"] as const) {
     if (files?.[field] === undefined) continue;
     throw invalid(`filesystem.${field} needs a virtual_host beside it`, "Add `virtual_host:{}`.");

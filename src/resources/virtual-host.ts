@@ -73,6 +73,18 @@ export function hasOwnUsers({ virtual_host, filesystem }: ContainerSpec): boolea
   return user === undefined ? (filesystem?.rootfs ?? "/") !== "/" : user === "new";
 }
 
+/** Who has users of its own has no rights over a namespace that others own, and so none to join it (setns(2)). */
+export function checkJoined(spec: ContainerSpec): void {
+  if (!hasOwnUsers(spec)) return;
+  const namespaces = spec.virtual_host?.namespaces ?? {};
+  const joined = KINDS.find(kind => choiceOf(namespaces, kind).kind === "path");
+  if (joined === undefined) return;
+  throw invalid(
+    `virtual_host.namespaces.${joined} is another's, and a container with users of its own cannot join it`,
+    "Set namespaces.user to host, or share the machine's by `host`.",
+  );
+}
+
 function choiceOf(namespaces: VirtualHostNamespaces, kind: NamespaceKind): NamespaceChoice {
   const word = namespaces[kind] ?? "new";
   if (word === "new" || word === "host") return { kind: word };

@@ -107,21 +107,22 @@ export class InRoot {
   readonly #at: Register;
   readonly #how: DataRef;
 
-  constructor(b: ProgramBuilder, root: Register) {
+  /** @param flags what `open` opens with; for places to mount on, O_PATH */
+  constructor(b: ProgramBuilder, root: Register, flags: number = O.PATH) {
     this.#b = b;
     this.#root = root;
     this.#at = b.register("at");
     this.#how = b.struct(
       [
-        [8, O.PATH | O.CLOEXEC],
+        [8, flags | O.CLOEXEC],
         [8, 0],
         [8, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS],
       ],
-      "{O_PATH|O_CLOEXEC, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}",
+      `{0${(flags | O.CLOEXEC).toString(8)}, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}`,
     );
   }
 
-  /** The place, as an O_PATH descriptor; `missing` = where to go when it is not there. */
+  /** A descriptor of the place; `missing` = where to go when it is not there. */
   open(path: string, into: Register, missing?: ReturnType<ProgramBuilder["label"]>): void {
     const args = [this.#root, this.#b.string(relative(path)), this.#how, 24] as const;
     this.#b.syscall("openat2", args, { into, ...(missing && { onError: missing }) });
