@@ -1,12 +1,14 @@
 /** The child's part of a run: into the cgroups, become the user, tidy up, exec. */
 import { AT_FDCWD, CLOSE_RANGE_CLOEXEC, O, PR, SIG_SETMASK, SIGKILL } from "../kernel/constants.ts";
-import type { DataRef, ProgramBuilder, Register } from "../kernel/program.ts";
-import type { Isolation } from "../resources/isolation.ts";
+import { type DataRef, type ProgramBuilder, REPORT_VALUE, type Register } from "../kernel/program.ts";
+import type { Isolation, Joining } from "../resources/isolation.ts";
 
 /** Where a container's processes go, and what they see. */
 export interface Entrance {
-  /** A view of the machine of their own. */
+  /** A view of the machine of its own, for each command. */
   isolation?: Isolation | undefined;
+  /** A virtual host that runs: its view, for all of them. */
+  joining?: Joining | undefined;
   /** cgroup v2 directory, entered at birth (CLONE_INTO_CGROUP). */
   cloneInto?: string | undefined;
   /** cgroup v1 `cgroup.procs` files, entered by writing. */
@@ -35,13 +37,32 @@ export function restoreSignals(builder: ProgramBuilder, mask: DataRef): void {
 }
 
 /** The pipe through which a child reports what went wrong; its end of file says that the command runs. */
-export function reportPipe(builder: ProgramBuilder, name: string): { read: Register; write: Register } {
+export interface ReportPipe {
+  read: Register;
+  write: Register;
+}
+
+export function reportPipe(builder: ProgramBuilder, name: string): ReportPipe {
   const ends = builder.buffer(8, "pipe");
   builder.syscall("pipe2", [ends, O.CLOEXEC]);
   return {
     read: builder.load(builder.slice(ends, 0, 4), 4, `${name}_read`, true),
     write: builder.load(builder.slice(ends, 4, 4), 4, `${name}_write`, true),
   };
+}
+
+/** Tells the one who waits at the other end of the pipe the pid of the command. */
+export function reportValue(builder: ProgramBuilder, pipe: Register, value: Register): void {
+  const report = builder.struct(
+    [
+      [4, REPORT_VALUE],
+      [4, 0],
+      [8, 0],
+    ],
+    `{value=${value.name}}`,
+  );
+  builder.store(builder.slice(report, 8, 8), value, 8);
+  builder.syscall("write", [pipe, report, report.extent]);
 }
 
 /** Writes a text to an existing file. */
@@ -95,10 +116,7 @@ export function dieWithParent(builder: ProgramBuilder, parent: Register): void {
  * The same where the parent is in another PID namespace, and getppid tells nothing: the other end of a pipe that only
  * it holds does (struct pollfd: descriptor, events, revents).
  */
-export function dieWithOuterParent(
-  builder: ProgramBuilder,
-  report: { read: Register; write: Register },
-): void {
+export function dieWithOuterParent(builder: ProgramBuilder, report: ReportPipe): void {
   builder.stage("binding the command to its parent");
   builder.syscall("close", [report.read]);
   builder.syscall("prctl", [PR.SET_PDEATHSIG, SIGKILL, 0, 0, 0]);

@@ -10,6 +10,8 @@ export interface CloneArguments {
   flags?: number;
   /** Where the kernel puts a pidfd. */
   pidfd?: DataRef;
+  /** What the parent gets when the child ends; 0 with CLONE_PARENT. @default SIGCHLD */
+  exitSignal?: number;
   /** Descriptor of the cgroup v2 directory that the child starts in. */
   cgroup?: Register | undefined;
 }
@@ -22,7 +24,7 @@ export function clone3(builder: ProgramBuilder, args: CloneArguments, into: Regi
     (args.cgroup ? BigInt(CLONE.INTO_CGROUP) : 0n);
   const shown = [
     `flags=${formatFlags(flags, CLONE, "CLONE_")}`,
-    "exit_signal=SIGCHLD",
+    ...(args.exitSignal === 0 ? [] : ["exit_signal=SIGCHLD"]),
     ...(args.cgroup ? [`cgroup=${args.cgroup.name}`] : []),
   ];
   const struct = builder.struct(
@@ -31,7 +33,7 @@ export function clone3(builder: ProgramBuilder, args: CloneArguments, into: Regi
       [8, args.pidfd ?? 0],
       [8, 0], // child_tid
       [8, 0], // parent_tid
-      [8, SIGCHLD],
+      [8, args.exitSignal ?? SIGCHLD],
       [8, 0], // stack
       [8, 0], // stack_size
       [8, 0], // tls

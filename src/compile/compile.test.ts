@@ -56,7 +56,7 @@ test("the child enters its cgroups, gives up rights, and only then runs the comm
     order(
       program,
       "flock(lock_fd, LOCK_SH|LOCK_NB)",
-      "clone3({flags=CLONE_PIDFD|CLONE_INTO_CGROUP",
+      "clone3({flags=CLONE_INTO_CGROUP",
       'openat(AT_FDCWD, "/cg/memory/a/tasks", O_WRONLY',
       'openat(AT_FDCWD, "/cg/cpu/a/tasks", O_WRONLY',
       'openat(AT_FDCWD, "/proc/self/oom_score_adj"',

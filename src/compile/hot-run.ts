@@ -11,7 +11,7 @@
  */
 import type { FrozenMark } from "../cgroup/driver.ts";
 import type { Arch } from "../kernel/arch.ts";
-import { AT_FDCWD, archOpenFlags, LOCK, O, SIGKILL } from "../kernel/constants.ts";
+import { AT_FDCWD, LOCK, O, SIGKILL } from "../kernel/constants.ts";
 import {
   type DataRef,
   type Program,
@@ -25,23 +25,15 @@ import {
   dieWithOuterParent,
   dieWithParent,
   type Entrance,
-  enterCgroups,
   execCommand,
   reportPipe,
+  reportValue,
   restoreSignals,
 } from "./child.ts";
 import { clone3 } from "./clone.ts";
-import { Isolate } from "./isolate/isolate.ts";
-import {
-  EXIT_RECORD,
-  exitRecord,
-  letGo,
-  OOM_TEXT_SIZE,
-  readOomFile,
-  reportValue,
-  waitAndRecord,
-} from "./monitor.ts";
+import { EXIT_RECORD, exitRecord, letGo, OOM_TEXT_SIZE, readOomFile, waitAndRecord } from "./monitor.ts";
 import { refusePaused } from "./paused.ts";
+import { Starter } from "./starter.ts";
 
 export interface HotRunInput {
   name: string;
@@ -68,11 +60,7 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   b.stage("counting out-of-memory kills");
   if (input.oomFile !== undefined) readOomFile(b, input.oomFile, before, fd);
 
-  b.stage("starting the command");
-  const cgroup = openCgroup(b, input.entrance);
-  const { isolation } = input.entrance;
-  const isolate = isolation && new Isolate(b, isolation);
-  const flags = isolate?.flags ?? 0;
+  const starter = new Starter(b, input.entrance, b.directory);
   const mask = blockSignals(b);
   const start = b.register("start");
   b.jumpIf(b.mode, "==", 1, detached);
@@ -80,11 +68,7 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   // ── foreground ──
   const self = b.syscall("getpid", [], { into: "parent" });
   const report = reportPipe(b, "report");
-  clone3(b, { cgroup, flags }, pid);
-  b.jumpIf(pid, "==", 0, child);
-  b.syscall("close", [report.write]);
-  isolate?.afterClone(pid);
-  b.join(report.read);
+  starter.start(pid, report, child);
   b.stage("waiting for the command");
   b.syscall("close", [b.directory]);
   const status = b.wait(pid, { forwardSignals: true });
@@ -118,20 +102,14 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   b.store(moved, inner.write, 8);
   b.load(moved, 8, report.write);
   b.stage("starting the command");
-  clone3(b, { cgroup, flags }, pid);
-  b.jumpIf(pid, "==", 0, child);
-  b.syscall("close", [inner.write]);
-  isolate?.afterClone(pid);
-  b.join(inner.read);
+  starter.start(pid, inner, child);
   reportValue(b, answer.write, pid);
   letGo(b);
   waitAndRecord(b, { pid, record, runtimeDirectory: input.runtimeDirectory, oomFile: input.oomFile });
 
   // ── child ──
   b.place(child);
-  b.report(report.write);
-  enterCgroups(b, input.entrance);
-  isolate?.inChild();
+  starter.arrive(report);
   const bound = b.label();
   const foreground = b.label();
   b.jumpIf(b.mode, "==", 0, foreground);
@@ -141,10 +119,10 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   for (const target of [0, 1, 2]) b.syscall("dup3", [nothing, target, 0]);
   b.jump(bound);
   b.place(foreground);
-  if (isolate?.ownProcesses) dieWithOuterParent(b, report);
+  if (starter.elsewhere) dieWithOuterParent(b, report);
   else dieWithParent(b, self);
   b.place(bound);
-  execCommand(b, mask, null, isolation ? environmentOf(b) : null);
+  execCommand(b, mask, null, input.entrance.isolation || input.entrance.joining ? environmentOf(b) : null);
   b.place(end);
   return b.build({ stamp: input.stamp });
 }
@@ -152,16 +130,6 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
 /** What a command in a container of its own kind is told; nothing of the caller's, which is another machine's. */
 function environmentOf(b: ProgramBuilder): DataRef {
   return b.pointers(ISOLATED_ENVIRONMENT.map(entry => b.string(entry)));
-}
-
-/** Opens the cgroup v2 directory that the child is born in. */
-export function openCgroup(b: ProgramBuilder, entrance: Entrance): Register | undefined {
-  if (entrance.cloneInto === undefined) return undefined;
-  const flags = O.PATH | archOpenFlags(b.arch).DIRECTORY | O.CLOEXEC;
-  return b.syscall("openat", [AT_FDCWD, b.string(entrance.cloneInto), flags, 0], {
-    into: "cgroup",
-    fd: true,
-  });
 }
 
 /** SIGKILL may be the kernel's answer to a lack of memory: the TypeScript side finds out, for it is rare. */

@@ -6,7 +6,6 @@ import { AT_FDCWD, O } from "../kernel/constants.ts";
 import {
   type DataRef,
   type ProgramBuilder,
-  REPORT_VALUE,
   type Register,
   RUSAGE_SIZE,
   STORE_DECIMAL,
@@ -41,20 +40,6 @@ const CLOCK_REALTIME = 0;
 /** The record's room in the data block; its `before` is filled before anything is cloned. */
 export function exitRecord(builder: ProgramBuilder): DataRef {
   return builder.buffer(EXIT_RECORD.size, "record");
-}
-
-/** Tells the one who waits at the other end of the pipe the pid of the command. */
-export function reportValue(builder: ProgramBuilder, pipe: Register, value: Register): void {
-  const report = builder.struct(
-    [
-      [4, REPORT_VALUE],
-      [4, 0],
-      [8, 0],
-    ],
-    `{value=${value.name}}`,
-  );
-  builder.store(builder.slice(report, 8, 8), value, 8);
-  builder.syscall("write", [pipe, report, report.extent]);
 }
 
 /** Holds nothing of its caller: no descriptor, terminal or working directory. */

@@ -5,30 +5,22 @@
 import type { FrozenMark } from "../cgroup/driver.ts";
 import type { Arch } from "../kernel/arch.ts";
 import { AT_FDCWD, archOpenFlags, LOCK, O } from "../kernel/constants.ts";
-import { type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
+import { type Label, type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
 import {
   becomeUser,
   type Credentials,
   dieWithOuterParent,
   dieWithParent,
   type Entrance,
-  enterCgroups,
   execCommand,
+  type ReportPipe,
   reportPipe,
+  reportValue,
 } from "./child.ts";
 import { clone3 } from "./clone.ts";
-import { openCgroup } from "./hot-run.ts";
-import { Isolate } from "./isolate/isolate.ts";
-import {
-  EXIT_RECORD,
-  exitRecord,
-  letGo,
-  OOM_TEXT_SIZE,
-  readOomFile,
-  reportValue,
-  waitAndRecord,
-} from "./monitor.ts";
+import { EXIT_RECORD, exitRecord, letGo, OOM_TEXT_SIZE, readOomFile, waitAndRecord } from "./monitor.ts";
 import { refusePaused } from "./paused.ts";
+import { Starter } from "./starter.ts";
 
 export interface SpawnInput {
   entrance: Entrance;
@@ -74,38 +66,27 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   b.stage("preparing standard input and output");
   const { theirs, ours } = openStdio(b, input.stdio);
 
-  b.stage("starting the command");
-  const cgroup = openCgroup(b, input.entrance);
-  const { isolation } = input.entrance;
-  const isolate = isolation && new Isolate(b, isolation);
-  const flags = isolate?.flags ?? 0;
+  const starter = new Starter(b, input.entrance, lock);
   const mask = b.bytes(new Uint8Array(8), "[]");
   const parent = b.register("parent");
   const report = reportPipe(b, "report");
   let pid = b.register("child");
   let pidfd: Register | undefined;
   if (input.detached) {
-    pid = startMonitor(b, input, { pid, report, cgroup, child, isolate });
-    isolate?.release();
+    pid = startMonitor(b, input, { pid, report, starter, child });
+    starter.release();
   } else {
     b.syscall("getpid", [], { into: parent });
-    const pidfdAt = b.buffer(4, "pidfd");
-    clone3(b, { cgroup, flags, pidfd: pidfdAt }, pid);
-    b.jumpIf(pid, "==", 0, child);
-    pidfd = b.load(pidfdAt, 4, "pidfd", true);
-    b.syscall("close", [report.write]);
-    isolate?.afterClone(pid);
-    b.join(report.read);
+    starter.start(pid, report, child);
     b.syscall("close", [report.read]);
+    // Nobody else reaps it, so its number is still its own.
+    pidfd = b.syscall("pidfd_open", [pid, 0], { into: "pidfd", fd: true });
   }
-  const done = [lock, cgroup, ...theirs].filter(fd => fd !== undefined);
-  for (const fd of new Set(done)) b.syscall("close", [fd]);
+  for (const fd of new Set([lock, ...starter.held, ...theirs])) if (fd) b.syscall("close", [fd]);
   b.jump(end);
 
   b.place(child);
-  b.report(report.write);
-  enterCgroups(b, input.entrance);
-  isolate?.inChild();
+  starter.arrive(report);
   b.stage("preparing standard input and output");
   for (const [target, fd] of theirs.entries()) if (fd) b.syscall("dup3", [fd, target, 0]);
   // Without the caller's input it needs no part in the caller's terminal, nor in the signals of its process group.
@@ -114,7 +95,7 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   b.stage("changing the working directory");
   b.syscall("chdir", [b.string(input.cwd)]);
   if (!input.detached) {
-    if (isolate?.ownProcesses) dieWithOuterParent(b, report);
+    if (starter.elsewhere) dieWithOuterParent(b, report);
     else dieWithParent(b, parent);
   }
   const argv = b.pointers(input.argv.map(word => b.string(word)));
@@ -165,13 +146,12 @@ function startMonitor(
   input: SpawnInput,
   run: {
     pid: Register;
-    report: { read: Register; write: Register };
-    cgroup: Register | undefined;
-    child: ReturnType<ProgramBuilder["label"]>;
-    isolate: Isolate | undefined;
+    report: ReportPipe;
+    starter: Starter;
+    child: Label;
   },
 ): Register {
-  const { pid, report, cgroup, isolate } = run;
+  const { pid, report, starter } = run;
   const record = exitRecord(b);
   const fd = b.register("fd");
   if (input.oomFile !== undefined) {
@@ -185,11 +165,7 @@ function startMonitor(
   b.report(answer.write);
   b.syscall("setsid", []);
   b.stage("starting the command");
-  clone3(b, { cgroup, flags: isolate?.flags ?? 0 }, pid);
-  b.jumpIf(pid, "==", 0, run.child);
-  b.syscall("close", [report.write]);
-  isolate?.afterClone(pid);
-  b.join(report.read);
+  starter.start(pid, report, run.child);
   reportValue(b, answer.write, pid);
   letGo(b);
   waitAndRecord(b, { pid, record, runtimeDirectory: input.runtimeDirectory, oomFile: input.oomFile });

@@ -63,3 +63,14 @@ export const ISOLATED_ENVIRONMENT: readonly string[] = [
   "HOME=/root",
   "container=lmctfy",
 ];
+
+/** A virtual host that runs, and what of it a process has to join. */
+export interface Joining {
+  /** Its init, in the caller's PID namespace. */
+  pid: number;
+  /** Those that are not the caller's. */
+  namespaces: readonly NamespaceKind[];
+  ownUsers: boolean;
+  /** The root as it lies on the host, for what has to be read in it. */
+  rootfs: string;
+}

@@ -1,0 +1,63 @@
+/**
+ * Getting into a virtual host that runs: all of its namespaces at once, from within its cgroups.
+ *
+ * ```
+ * parent: does its init still run? ─▶ clone ─▶ hears the command's pid, reaps the go-between
+ * go-between: cgroups ─▶ setns of all namespaces ─▶ clone with CLONE_PARENT, which gives the parent a child in there
+ * ```
+ * Two clones, because a process never changes its own PID namespace, only that of its children.
+ */
+import { CLONE, LOCK, O, PR } from "../kernel/constants.ts";
+import type { Program, ProgramBuilder, Register } from "../kernel/program.ts";
+import type { Joining } from "../resources/isolation.ts";
+import { becomeRootInside } from "./isolate/namespaces.ts";
+
+/** In the container's runtime directory: the pid of its init as text, locked for as long as its monitor lives. */
+export const INIT_FILE = "_init";
+
+const STAGE = "looking whether its init runs";
+
+const FLAGS = {
+  pid: CLONE.NEWPID,
+  ipc: CLONE.NEWIPC,
+  uts: CLONE.NEWUTS,
+  net: CLONE.NEWNET,
+  cgroup: CLONE.NEWCGROUP,
+} as const;
+
+/** Opens the init; ends the program when it is gone, before its pid may be another's. */
+export function openInit(b: ProgramBuilder, joining: Joining, directory: Register): Register {
+  b.stage(STAGE);
+  const alive = b.label();
+  const fd = b.syscall("openat", [directory, b.string(INIT_FILE), O.RDONLY | O.CLOEXEC, 0], {
+    into: "init",
+    fd: true,
+  });
+  b.syscall("flock", [fd, LOCK.SH | LOCK.NB], { onError: alive });
+  // The lock was free: nobody watches over an init. No such operation: it fails with EINVAL, and that is all it is for.
+  b.syscall("flock", [fd, 0]);
+  b.place(alive);
+  b.syscall("close", [fd]);
+  b.stage("opening its init");
+  return b.syscall("pidfd_open", [joining.pid, 0], { into: "init", fd: true });
+}
+
+/** Whether a program that failed at this step did so because the init has ended. */
+export function failedAsEnded(program: Program, step: number): boolean {
+  return program.operations[step]?.stage === STAGE;
+}
+
+/** In the go-between, once it is in the cgroups. Nobody inside may trace it or read what it has open (prctl(2)). */
+export function joinNamespaces(b: ProgramBuilder, joining: Joining, init: Register): void {
+  b.stage("joining the namespaces");
+  b.syscall("prctl", [PR.SET_DUMPABLE, 0, 0, 0, 0]);
+  let flags: number = CLONE.NEWNS | (joining.ownUsers ? CLONE.NEWUSER : 0);
+  for (const kind of joining.namespaces) flags |= FLAGS[kind];
+  b.syscall("setns", [init, flags]);
+}
+
+/** In the child, which is inside. */
+export function arriveInside(b: ProgramBuilder, joining: Joining): void {
+  if (joining.ownUsers) becomeRootInside(b);
+  b.syscall("prctl", [PR.SET_DUMPABLE, 0, 0, 0, 0]);
+}
