@@ -136,7 +136,7 @@ export const FLAGS: readonly Flag[] = [
     value: "SECONDS",
     key: "timeout",
     completes: "none",
-    summary: "give up after so many seconds; fractions are fine",
+    summary: "wait for so many seconds at most; fractions are fine",
   },
 ];
 

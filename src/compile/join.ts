@@ -7,8 +7,8 @@
  * ```
  * Two clones, because a process never changes its own PID namespace, only that of its children.
  */
-import { CLONE, LOCK, O, PR } from "../kernel/constants.ts";
-import type { Program, ProgramBuilder, Register } from "../kernel/program.ts";
+import { AT_FDCWD, CLONE, LOCK, O, PR } from "../kernel/constants.ts";
+import { type Program, type ProgramBuilder, type Register, STORE_DECIMAL } from "../kernel/program.ts";
 import type { Joining } from "../resources/isolation.ts";
 import { becomeRootInside } from "./isolate/namespaces.ts";
 
@@ -24,6 +24,30 @@ const FLAGS = {
   net: CLONE.NEWNET,
   cgroup: CLONE.NEWCGROUP,
 } as const;
+
+/** Where the monitor of an init has its lock open. */
+export const WATCH_FD = 3;
+
+/**
+ * In the monitor of an init, before there is one: takes the lock that says so. It lets go when it has reaped the init, so
+ * that the number is nobody else's as long as the lock is held.
+ */
+export function claimInit(b: ProgramBuilder, runtimeDirectory: string): Register {
+  b.stage("looking whether its init runs already");
+  const path = b.string(`${runtimeDirectory}/${INIT_FILE}`);
+  const fd = b.syscall("openat", [AT_FDCWD, path, O.RDWR | O.CREAT | O.CLOEXEC, 0o600], { into: "watch" });
+  b.syscall("flock", [fd, LOCK.EX | LOCK.NB]);
+  return fd;
+}
+
+/** Notes who it is. */
+export function noteInit(b: ProgramBuilder, watch: Register, pid: Register): void {
+  b.stage("noting the init");
+  const text = b.buffer(24, '"PID"');
+  b.store(text, pid, STORE_DECIMAL);
+  b.syscall("write", [watch, text, 24]);
+  b.syscall("dup3", [watch, WATCH_FD, O.CLOEXEC]);
+}
 
 /** Opens the init; ends the program when it is gone, before its pid may be another's. */
 export function openInit(b: ProgramBuilder, joining: Joining, directory: Register): Register {

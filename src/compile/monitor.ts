@@ -42,20 +42,31 @@ export function exitRecord(builder: ProgramBuilder): DataRef {
   return builder.buffer(EXIT_RECORD.size, "record");
 }
 
-/** Holds nothing of its caller: no descriptor, terminal or working directory. */
-export function letGo(builder: ProgramBuilder): void {
+/**
+ * Holds nothing of its caller: no descriptor, terminal or working directory.
+ *
+ * @param but a descriptor of its own, which is the lowest
+ */
+export function letGo(builder: ProgramBuilder, but?: number): void {
   const nothing = builder.syscall("openat", [AT_FDCWD, builder.string("/dev/null"), O.RDWR, 0], {
     into: "null",
   });
   for (const fd of [0, 1, 2]) builder.syscall("dup3", [nothing, fd, 0], { onError: "ignore" });
-  builder.syscall("close_range", [3, 0xffffffff, 0]);
+  builder.syscall("close_range", [but === undefined ? 3 : but + 1, 0xffffffff, 0]);
   builder.syscall("chdir", [builder.string("/")]);
 }
 
 /** Waits and records; a container that was destroyed meanwhile keeps no record. */
 export function waitAndRecord(
   builder: ProgramBuilder,
-  options: { pid: Register; record: DataRef; runtimeDirectory: string; oomFile: string | undefined },
+  options: {
+    pid: Register;
+    record: DataRef;
+    runtimeDirectory: string;
+    oomFile: string | undefined;
+    /** The compiled program relies on the command: without it `run` goes the long way, and has another one made. */
+    dropsProgram?: boolean;
+  },
 ): void {
   const { pid, record, runtimeDirectory, oomFile } = options;
   const at = (offset: number, extent: number): DataRef => builder.slice(record, offset, extent);
@@ -86,6 +97,11 @@ export function waitAndRecord(
     },
   );
   builder.place(gone);
+  if (options.dropsProgram) {
+    builder.syscall("unlinkat", [AT_FDCWD, builder.string(`${runtimeDirectory}/_run.prog`), 0], {
+      onError: "ignore",
+    });
+  }
   builder.exit(0);
 }
 

@@ -18,6 +18,8 @@ import {
   reportValue,
 } from "./child.ts";
 import { clone3 } from "./clone.ts";
+import { defaultInit } from "./init.ts";
+import { claimInit, noteInit, WATCH_FD } from "./join.ts";
 import { EXIT_RECORD, exitRecord, letGo, OOM_TEXT_SIZE, readOomFile, waitAndRecord } from "./monitor.ts";
 import { refusePaused } from "./paused.ts";
 import { Starter } from "./starter.ts";
@@ -26,6 +28,8 @@ export interface SpawnInput {
   entrance: Entrance;
   /** Locked, shared, while the command starts. */
   runtimeDirectory: string;
+  /** The caller holds the lock. */
+  locked?: boolean;
   oomFile: string | undefined;
   frozenMark: FrozenMark | undefined;
   argv: readonly string[];
@@ -35,6 +39,8 @@ export interface SpawnInput {
   user: Credentials | undefined;
   stdio: readonly ("pipe" | "inherit" | "ignore")[];
   detached: boolean;
+  /** It is the init of a virtual host, detached: `default` = ours instead of argv. */
+  init?: "default" | "argv" | undefined;
 }
 
 export interface SpawnProgram {
@@ -60,7 +66,7 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
     0,
   ] as const;
   const lock = b.syscall("openat", directory, { into: "lock_fd", fd: true });
-  b.syscall("flock", [lock, LOCK.SH | LOCK.NB]);
+  if (!input.locked) b.syscall("flock", [lock, LOCK.SH | LOCK.NB]);
   refusePaused(b, input.frozenMark, lock);
 
   b.stage("preparing standard input and output");
@@ -100,7 +106,8 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   }
   const argv = b.pointers(input.argv.map(word => b.string(word)));
   const env = b.pointers(input.env.map(entry => b.string(entry)));
-  execCommand(b, mask, argv, env);
+  if (input.init === "default") defaultInit(b);
+  else execCommand(b, mask, argv, env);
   b.place(end);
   return { program: b.build(), pid, pidfd, pipes: ours };
 }
@@ -164,11 +171,19 @@ function startMonitor(
   b.jumpIf(monitor, "!=", 0, inParent);
   b.report(answer.write);
   b.syscall("setsid", []);
+  const watch = input.init && claimInit(b, input.runtimeDirectory);
   b.stage("starting the command");
   starter.start(pid, report, run.child);
+  if (watch) noteInit(b, watch, pid);
   reportValue(b, answer.write, pid);
-  letGo(b);
-  waitAndRecord(b, { pid, record, runtimeDirectory: input.runtimeDirectory, oomFile: input.oomFile });
+  letGo(b, input.init ? WATCH_FD : undefined);
+  waitAndRecord(b, {
+    pid,
+    record,
+    runtimeDirectory: input.runtimeDirectory,
+    oomFile: input.oomFile,
+    dropsProgram: input.init !== undefined,
+  });
   b.place(inParent);
   for (const ending of [answer.write, report.write, report.read]) b.syscall("close", [ending]);
   const result = b.join(answer.read, { into: "pid" });

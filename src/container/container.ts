@@ -16,9 +16,11 @@ import { readExitRecord } from "./exit-record.ts";
 import { allBelow, allChildren, isForeign, requireKnown } from "./foreign.ts";
 import { freezeContainer, stateOf, thawContainer } from "./freeze.ts";
 import { requireOwn } from "./given.ts";
+import { initOf } from "./init-process.ts";
 import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
 import { busyWith, recover } from "./recover.ts";
 import { realiseAgain, runInContainer } from "./run.ts";
+import { type StopOptions, startContainer, stopContainer } from "./start.ts";
 import { clearPending, isGiven, markPending, requireContainer } from "./store.ts";
 import type {
   ContainerProcess,
@@ -141,6 +143,36 @@ export class Container implements AsyncDisposable {
   }
 
   /**
+   * Starts the init of a virtual host; resolves when that runs. From then on `run` starts commands beside it, in the same
+   * namespaces; before, each command has namespaces of its own, which end with it.
+   *
+   * @returns the pid of the init, as this process sees it
+   * @throws FAILED_PRECONDITION when it runs already, is paused, is no virtual host, or its init cannot be executed
+   */
+  async start(options: { signal?: AbortSignal } = {}): Promise<number> {
+    await recover(this.#context);
+    return startContainer(this.#context, this.name, options.signal);
+  }
+
+  /**
+   * Stops a virtual host; resolves when nothing runs in it any more. Its init is told by SIGPWR, the order to shut
+   * down; with the default init, every process by SIGTERM. What is left after the grace is killed.
+   * Stopping one that does not run is fine.
+   *
+   * @throws FAILED_PRECONDITION when it is no virtual host
+   */
+  async stop(options: StopOptions = {}): Promise<void> {
+    await recover(this.#context);
+    await stopContainer(this.#context, this.name, options);
+  }
+
+  /** The pid of the init of a virtual host that runs, as this process sees it; undefined when it does not. */
+  async initPid(): Promise<number | undefined> {
+    requireContainer(this.#context.places, this.name);
+    return this.name === "/" ? 1 : initOf(this.#context, this.name);
+  }
+
+  /**
    * Pauses the container and all below it: every process stops where it is and gets no CPU time until `thaw`. Resolves
    * when all of them stand still. Its memory stays in use, and timers go on. What is started in it later waits.
    * Pausing what is paused is fine. A restart of the machine ends it.
@@ -211,7 +243,7 @@ export class Container implements AsyncDisposable {
     const spec = await this.spec();
     if (isGiven(this.#context.places, this.name))
       return { name: this.name, create: this.#context.cgroups.rootSteps().flatMap(printStep), run: [] };
-    const program = readSteps(encodeProgram(hotProgram(this.#context, this.name, spec)))!;
+    const program = readSteps(encodeProgram(await hotProgram(this.#context, this.name, spec)))!;
     return {
       name: this.name,
       create: creationSteps(this.#context, this.name, spec).flatMap(printStep),

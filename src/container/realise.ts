@@ -13,10 +13,11 @@ import {
   type UpdateContext,
   updateSteps,
 } from "../resources/index.ts";
-import { hasOwnUsers, isolationOf } from "../resources/virtual-host.ts";
+import { hasOwnUsers, isolationOf, joiningOf } from "../resources/virtual-host.ts";
 import { type ContainerSpec, parseSpec } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { idsOf } from "./ids.ts";
+import { initOf } from "./init-process.ts";
 import { parentOf } from "./names.ts";
 import { runtimeDirectory } from "./places.ts";
 import {
@@ -39,18 +40,21 @@ export function creationSteps(context: Context, name: string, spec: ContainerSpe
 }
 
 /** Where the container's processes go. */
-export function entranceOf(context: Context, name: string, spec: ContainerSpec): Entrance {
+export async function entranceOf(context: Context, name: string, spec: ContainerSpec): Promise<Entrance> {
   const { cloneInto, procs } = context.cgroups.enter(name);
-  const ids = hasOwnUsers(spec) ? idsOf(context.places, name) : undefined;
-  const isolation = isolationOf(spec, name, ids);
-  return { cloneInto, procs, oomScoreAdj: processSettings(spec).oomScoreAdj, isolation };
+  const { oomScoreAdj } = processSettings(spec);
+  const entrance = { cloneInto, procs, oomScoreAdj };
+  const isolation = isolationOf(spec, name, hasOwnUsers(spec) ? idsOf(context.places, name) : undefined);
+  if (isolation === undefined) return entrance;
+  const pid = await initOf(context, name);
+  return pid === undefined ? { ...entrance, isolation } : { ...entrance, joining: joiningOf(isolation, pid) };
 }
 
 /** The program of `lmctfy run`. */
-export function hotProgram(context: Context, name: string, spec: ContainerSpec): Program {
+export async function hotProgram(context: Context, name: string, spec: ContainerSpec): Promise<Program> {
   return compileHotRun(context.arch, {
     name,
-    entrance: entranceOf(context, name, spec),
+    entrance: await entranceOf(context, name, spec),
     oomFile: context.cgroups.oomFile(name),
     frozenMark: context.cgroups.frozenMark(name),
     runtimeDirectory: runtimeDirectory(context.places, name),
@@ -64,7 +68,7 @@ export function hotProgram(context: Context, name: string, spec: ContainerSpec):
  */
 export async function realise(context: Context, name: string, spec: ContainerSpec): Promise<void> {
   await applyBelowRoot(context, () => creationSteps(context, name, spec));
-  compileProgram(context, name, spec);
+  await compileProgram(context, name, spec);
 }
 
 /**
@@ -83,7 +87,7 @@ export async function ensureRealised(context: Context, name: string): Promise<vo
     ),
   );
   await applyUpdate(context, spec, await updateContextOf(context, name));
-  compileProgram(context, name, spec);
+  await compileProgram(context, name, spec);
 }
 
 /** A container that exists, with what is below it. */
@@ -104,9 +108,9 @@ export async function applyUpdate(
   await apply(context, updateSteps(spec, target));
 }
 
-export function compileProgram(context: Context, name: string, spec: ContainerSpec): void {
+export async function compileProgram(context: Context, name: string, spec: ContainerSpec): Promise<void> {
   makeRuntimeDirectory(context.places, name);
-  writeProgram(context.places, name, encodeProgram(hotProgram(context, name, spec)));
+  writeProgram(context.places, name, encodeProgram(await hotProgram(context, name, spec)));
 }
 
 /** Does host steps, the programs among them in the executor. */

@@ -1,6 +1,8 @@
 /** Running a command in a container through the resident executor. */
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Credentials } from "../compile/child.ts";
+import { failedAsEnded } from "../compile/join.ts";
 import { failedAsPaused } from "../compile/paused.ts";
 import { compileSpawn, type SpawnInput, type SpawnProgram } from "../compile/spawn.ts";
 import { LmctfyError } from "../errors.ts";
@@ -15,7 +17,7 @@ import { runtimeDirectory } from "./places.ts";
 import { describeEnd, RunningProcess } from "./process.ts";
 import { ensureRealised, entranceOf, loadSpec } from "./realise.ts";
 import { usersOfRoot } from "./root-files.ts";
-import { requireContainer } from "./store.ts";
+import { programFile, requireContainer } from "./store.ts";
 import { openPipe } from "./streams.ts";
 import type { ContainerProcess, ProcessResult, RunOptions, StdioTarget } from "./types.ts";
 import { resolveUser } from "./users.ts";
@@ -33,24 +35,37 @@ export async function runInContainer(
   options.signal?.throwIfAborted();
   requireOwn(context, name);
   requireContainer(context.places, name);
+  // The init of a virtual host has ended, and its monitor has dropped the program that joined it.
+  if (!existsSync(programFile(context.places, name)) && !context.busy.has(name))
+    await realiseAgain(context, name);
+  const makeInput = (): Promise<SpawnInput> => spawnInput(context, name, argv, options);
+  const before = readOomCounters(context, name);
+  const started = await start(context, name, makeInput, options.signal);
+  return processOf(context, name, before, started, options);
+}
+
+/** What is known only when it starts: a virtual host may run or not, and its spec may change. */
+async function spawnInput(
+  context: Context,
+  name: string,
+  argv: readonly string[],
+  options: RunOptions,
+): Promise<SpawnInput> {
   const spec = await loadSpec(context, name);
-  const entrance = entranceOf(context, name, spec);
-  const own = entrance.isolation !== undefined;
-  const input: SpawnInput = {
-    entrance,
+  const own = spec.virtual_host !== undefined;
+  const rootfs = own ? (spec.filesystem?.rootfs ?? "/") : undefined;
+  return {
+    entrance: await entranceOf(context, name, spec),
     runtimeDirectory: runtimeDirectory(context.places, name),
     oomFile: context.cgroups.oomFile(name),
     frozenMark: context.cgroups.frozenMark(name),
     argv,
     env: options.env || !own ? environment(options.env ?? process.env) : ISOLATED_ENVIRONMENT,
     cwd: options.cwd ?? (own ? "/" : process.cwd()),
-    user: await userOf(context, options.user, entrance.isolation?.rootfs),
+    user: await userOf(context, options.user, rootfs),
     stdio: threeOf(options.stdio ?? (options.detached ? "ignore" : "pipe")),
     detached: options.detached ?? false,
   };
-  const before = readOomCounters(context, name);
-  const started = await start(context, name, input, options.signal);
-  return processOf(context, name, before, started, options);
 }
 
 /** Names are those of the container's own files where it has a root of its own. */
@@ -77,10 +92,11 @@ interface Started extends SpawnProgram {
 async function start(
   context: Context,
   name: string,
-  input: SpawnInput,
+  makeInput: () => Promise<SpawnInput>,
   signal: AbortSignal | undefined,
 ): Promise<Started> {
-  const compiled = compileSpawn(context.arch, input);
+  let input = await makeInput();
+  let compiled = compileSpawn(context.arch, input);
   let deadline = performance.now() + PATIENCE_MS;
   let realised = false;
   for (let delay = 1; ; delay = Math.min(delay * 2, 50)) {
@@ -97,6 +113,10 @@ async function start(
         deadline = performance.now() + PATIENCE_MS; // that nobody works on it is shown by this very failure
       } else if (error.errno === "EAGAIN" && error.syscall?.startsWith("flock")) {
         if (performance.now() >= deadline) throw containerBusy(name);
+      } else if (failedAsEnded(compiled.program, error.step)) {
+        input = await makeInput();
+        compiled = compileSpawn(context.arch, input);
+        continue;
       } else if (lostItsCgroups(compiled.program, error) && !realised) {
         await realiseAgain(context, name);
         realised = true;

@@ -60,7 +60,7 @@ export async function updateContainer(
     } catch (error) {
       throw await putBack(context, old, target, error);
     }
-    compileProgram(context, name, spec);
+    await compileProgram(context, name, spec);
     clearPending(places, name);
   } finally {
     for (const lock of locks.reverse()) lock[Symbol.dispose]();
@@ -77,7 +77,7 @@ async function putBack(
   const { name } = target;
   try {
     await applyUpdate(context, old, target);
-    compileProgram(context, name, old);
+    await compileProgram(context, name, old);
     clearPending(context.places, name);
     return why;
   } catch (error) {

@@ -64,6 +64,11 @@ export const ISOLATED_ENVIRONMENT: readonly string[] = [
   "container=lmctfy",
 ];
 
+/** The same by name. */
+export function isolatedEnvironment(): Record<string, string> {
+  return Object.fromEntries(ISOLATED_ENVIRONMENT.map(entry => entry.split(/=(.*)/s, 2)));
+}
+
 /** A virtual host that runs, and what of it a process has to join. */
 export interface Joining {
   /** Its init, in the caller's PID namespace. */

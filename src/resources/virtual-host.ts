@@ -2,7 +2,7 @@
 
 import type { ContainerSpec, VirtualHostNamespaces, VirtualHostSpec } from "../spec/index.ts";
 import { plannedMounts } from "./filesystem.ts";
-import type { IdRange, Isolation, NamespaceChoice, NamespaceKind } from "./isolation.ts";
+import type { IdRange, Isolation, Joining, NamespaceChoice, NamespaceKind } from "./isolation.ts";
 import { invalid, type Resource } from "./resource.ts";
 
 const KINDS = ["pid", "ipc", "uts", "net", "cgroup"] as const;
@@ -63,6 +63,16 @@ export function isolationOf(
     readOnly: files.read_only ?? false,
     mounts: plannedMounts(files),
     sysctls: (host.sysctl ?? []).map(({ name: key, value }) => [key!, value!]),
+  };
+}
+
+/** What of it a process joins whose init has this pid. */
+export function joiningOf({ namespaces, ids, rootfs }: Isolation, pid: number): Joining {
+  return {
+    pid,
+    namespaces: KINDS.filter(kind => namespaces[kind].kind !== "host"),
+    ownUsers: ids !== undefined,
+    rootfs,
   };
 }
 

@@ -1,6 +1,7 @@
 /** `lmctfy run`, where the hot path does not serve: with flags of its own, another root, or a container to be made again. */
 import { LmctfyError } from "../../errors.ts";
 import type { Lmctfy, ProcessResult, RunOptions } from "../../index.ts";
+import { isolatedEnvironment } from "../../resources/isolation.ts";
 import { callersEnvironment } from "../environment.ts";
 import { withHint } from "../hint.ts";
 import { containerOf, withLmctfy } from "../library.ts";
@@ -15,11 +16,12 @@ const NO_SUCH_COMMAND = 127;
 export async function run(call: Call): Promise<number> {
   const { flags } = call;
   const argv = commandOf(call.args.slice(1));
-  const options = optionsOf(flags);
   return withLmctfy(flags, async lmctfy => {
     const container = await containerOf(lmctfy, call);
     const { name } = container;
     try {
+      const own = (await container.spec()).virtual_host !== undefined;
+      const options = optionsOf(flags, own);
       if (options.detached) {
         const { pid } = await container.run(argv, options);
         printPairs(flags.style, [["pid", pid]], { name, pid });
@@ -48,11 +50,13 @@ export function commandOf(words: readonly string[]): readonly string[] {
   return words.length === 1 && words[0]!.includes(" ") ? ["/bin/sh", "-c", words[0]!] : words;
 }
 
-function optionsOf(flags: Flags): RunOptions {
+/** @param own a virtual host, for which the caller's environment is another machine's */
+function optionsOf(flags: Flags, own: boolean): RunOptions {
   const options: RunOptions = { detached: flags.noWait ?? false, stdio: flags.noWait ? "ignore" : "inherit" };
   if (flags.user !== undefined) options.user = flags.user;
   if (flags.cwd !== undefined) options.cwd = flags.cwd;
-  options.env = { ...callersEnvironment(), ...variables(flags.env ?? []) };
+  const added = variables(flags.env ?? []);
+  options.env = { ...(own ? isolatedEnvironment() : callersEnvironment()), ...added };
   return options;
 }
 

@@ -3,6 +3,7 @@ import { LmctfyError } from "../../errors.ts";
 import { containerOf, withLmctfy } from "../library.ts";
 import type { Call } from "../model.ts";
 import { printJson } from "../output.ts";
+import { secondsOf } from "../seconds.ts";
 import { interruptible } from "../signals.ts";
 
 export async function wait(call: Call): Promise<undefined> {
@@ -24,12 +25,4 @@ export async function wait(call: Call): Promise<undefined> {
     return container.name;
   });
   if (call.flags.style === "json") printJson({ name });
-}
-
-function secondsOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const seconds = Number(text);
-  // what a timer can hold
-  if (/^\d+(\.\d+)?$/.test(text) && seconds <= 2_000_000) return seconds;
-  throw new LmctfyError("INVALID_ARGUMENT", `--timeout ${text}: not a number of seconds, 0 to 2000000`);
 }

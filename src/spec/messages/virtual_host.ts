@@ -7,7 +7,7 @@ export const VirtualHostInit = message("VirtualHostSpec.Init", "The first proces
   init_argv: repeated(1, "string", "Command and arguments.", {
     default: "a small init that waits and reaps",
   }),
-  run_spec: optional(2, RunSpec, "How it is run."),
+  run_spec: optional(2, RunSpec, "How it is run.", { unserved: NOT_YET }),
 });
 export interface VirtualHostInit extends Resolved<typeof VirtualHostInit> {}
 
@@ -51,7 +51,7 @@ export const VirtualHostSpec = message(
     virtual_hostname: optional(1, "string", "Host name in the container.", {
       default: "the container's name",
     }),
-    init: optional(2, VirtualHostInit, "The first process.", { unserved: NOT_YET }),
+    init: optional(2, VirtualHostInit, "The first process of a virtual host that is started."),
     network: optional(3, Network, "The network.", { default: "the loopback interface only" }),
     domain_name: optional(100, "string", "NIS domain name in the container.", {
       default: "that of the host",

@@ -1,0 +1,166 @@
+/**
+ * The life of a virtual host: from the start of its init to its end.
+ *
+ * ```
+ * stopped ──start──▶ running ──stop, the init's own end──▶ stopped
+ *                       └─ freeze ⇄ thaw
+ * ```
+ * Whether it runs is a lock that the init's monitor holds (compile/join.ts); no file has to be believed.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { compileSpawn } from "../compile/spawn.ts";
+import { LmctfyError } from "../errors.ts";
+import { ProgramFailure } from "../kernel/executor.ts";
+import { ISOLATED_ENVIRONMENT } from "../resources/isolation.ts";
+import type { ContainerSpec } from "../spec/index.ts";
+import type { Context } from "./context.ts";
+import { requireOwn } from "./given.ts";
+import { initOf } from "./init-process.ts";
+import { lockContainer } from "./lock.ts";
+import { runtimeDirectory } from "./places.ts";
+import { compileProgram, ensureRealised, entranceOf, loadSpec } from "./realise.ts";
+import { busyWith } from "./recover.ts";
+import { clearPending, markPending, removeProgram, requireContainer } from "./store.ts";
+
+/** How long processes have to end when they are told to, unless the caller says otherwise. */
+const GRACE_MS = 10_000;
+
+export interface StopOptions {
+  /** How long its processes may take to end by themselves before they are killed. @default 10000 */
+  graceMs?: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** @returns the pid of its init, as this process sees it */
+export async function startContainer(context: Context, name: string, signal?: AbortSignal): Promise<number> {
+  const { places, executor, arch, cgroups } = context;
+  const spec = await requireVirtualHost(context, name);
+  using _lock = await lockContainer(executor, arch, places, name, { mode: "exclusive", signal });
+  requireContainer(places, name);
+  const running = await initOf(context, name);
+  if (running !== undefined) {
+    throw new LmctfyError("FAILED_PRECONDITION", `${name} runs already; its init is process ${running}`, {
+      path: name,
+      hint: `lmctfy restart ${name} starts it anew.`,
+    });
+  }
+  if (!cgroups.exists(name)) await ensureRealised(context, name);
+  refusePaused(context, name);
+  using _busy = busyWith(context, name);
+  markPending(places, name);
+  removeProgram(places, name); // from here on `run` goes the long way, until there is one that joins
+  const pid = await spawnInit(context, name, spec);
+  await compileProgram(context, name, spec);
+  clearPending(places, name);
+  return pid;
+}
+
+async function spawnInit(context: Context, name: string, spec: ContainerSpec): Promise<number> {
+  const argv = spec.virtual_host?.init?.init_argv ?? [];
+  const { program, pid } = compileSpawn(context.arch, {
+    entrance: await entranceOf(context, name, spec),
+    runtimeDirectory: runtimeDirectory(context.places, name),
+    locked: true,
+    oomFile: context.cgroups.oomFile(name),
+    frozenMark: undefined,
+    argv,
+    env: ISOLATED_ENVIRONMENT,
+    cwd: "/",
+    user: undefined,
+    stdio: ["ignore", "ignore", "ignore"],
+    detached: true,
+    init: argv.length === 0 ? "default" : "argv",
+  });
+  try {
+    return Number((await context.executor.run(program)).registers[pid.index]);
+  } catch (error) {
+    await compileProgram(context, name, spec);
+    clearPending(context.places, name);
+    throw error instanceof ProgramFailure ? startFailure(name, argv, error) : error;
+  }
+}
+
+function startFailure(name: string, argv: readonly string[], failure: ProgramFailure): LmctfyError {
+  const { code, errno, syscall, message } = failure;
+  const facts = { errno: errno!, syscall: syscall!, path: name, cause: failure };
+  if (!syscall?.startsWith("execve"))
+    return new LmctfyError(code, `${name} does not start: ${message}`, facts);
+  return new LmctfyError("FAILED_PRECONDITION", `${name} does not start: its init ${argv[0]}: ${errno}`, {
+    ...facts,
+    hint: "virtual_host.init.init_argv names a file in the container's own root.",
+  });
+}
+
+/**
+ * Ends everything in it: the init is asked to, and with the default init every process; what is left after the grace is killed.
+ */
+export async function stopContainer(
+  context: Context,
+  name: string,
+  options: StopOptions = {},
+): Promise<void> {
+  const { cgroups } = context;
+  const { graceMs = GRACE_MS, signal } = options;
+  const spec = await requireVirtualHost(context, name);
+  const init = await initOf(context, name);
+  if (init === undefined) return;
+  const own = (spec.virtual_host?.init?.init_argv ?? []).length > 0;
+  const told = own ? [init] : cgroups.pids(name, { recursive: true }).filter(pid => pid !== init);
+  for (const pid of told) tell(pid, own ? "SIGPWR" : "SIGTERM");
+  const others = (): boolean => cgroups.pids(name, { recursive: true }).some(pid => own || pid !== init);
+  await becomes(() => !others(), graceMs, signal);
+  await cgroups.kill(name);
+  await becomes(async () => (await initOf(context, name)) === undefined, GRACE_MS, signal);
+  using _lock = await lockContainer(context.executor, context.arch, context.places, name, {
+    mode: "exclusive",
+  });
+  requireContainer(context.places, name);
+  cgroups.renew(name);
+  if ((await initOf(context, name)) === undefined) await compileProgram(context, name, spec);
+}
+
+async function requireVirtualHost(context: Context, name: string): Promise<ContainerSpec> {
+  if (name === "/") {
+    throw new LmctfyError("FAILED_PRECONDITION", "the container / is the machine: it runs", { path: name });
+  }
+  requireOwn(context, name);
+  requireContainer(context.places, name);
+  const spec = await loadSpec(context, name);
+  if (spec.virtual_host !== undefined) return spec;
+  throw new LmctfyError(
+    "FAILED_PRECONDITION",
+    `${name} is no virtual host: there is nothing in it to start or stop`,
+    {
+      path: name,
+      hint: "Commands are run in it with `lmctfy run`, and ended with `lmctfy killall`. `virtual_host:{}` in the spec makes one.",
+    },
+  );
+}
+
+function refusePaused(context: Context, name: string): void {
+  if (!context.cgroups.isFrozen(name)) return;
+  throw new LmctfyError("FAILED_PRECONDITION", `${name} is paused: what is started in it would not run`, {
+    path: name,
+    hint: `lmctfy resume ${name}`,
+  });
+}
+
+function tell(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
+
+async function becomes(
+  isSo: () => boolean | Promise<boolean>,
+  ms: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const deadline = performance.now() + ms;
+  for (let delay = 1; !(await isSo()) && performance.now() < deadline; delay = Math.min(delay * 2, 50)) {
+    signal?.throwIfAborted();
+    await sleep(delay);
+  }
+}
