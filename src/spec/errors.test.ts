@@ -46,7 +46,7 @@ describe("errors in text", () => {
     [
       "filesystem{mounts{mount{} mount{sauce:'/'}}}",
       'spec:1:33: unknown field "sauce" in filesystem.mounts.mount, did you mean "source"?',
-      "the fields of filesystem.mounts.mount are source, target, read_only, private",
+      "the fields of filesystem.mounts.mount are source, target, read_only, private, type, size, options",
     ],
     // Types
     [

@@ -101,7 +101,7 @@ test("sections that are not served, and values that make no sense, are refused b
     [{ blockio: {} }, "UNIMPLEMENTED", /blockio/],
     [{ network: {} }, "UNIMPLEMENTED", /network/],
     [{ device: {} }, "UNIMPLEMENTED", /device/],
-    [{ virtual_host: {} }, "UNIMPLEMENTED", /virtual_host/],
+    [{ virtual_host: { network: { interface: "eth9" } } }, "UNIMPLEMENTED", /virtual_host.network.interface/],
     [{ filesystem: { fd_limit: 3 } }, "UNIMPLEMENTED", /filesystem/],
     [{ children_limit: 3 }, "UNIMPLEMENTED", /children_limit/],
     [{ memory: { tmpfs: { path: ["/tmp"] } } }, "UNIMPLEMENTED", /tmpfs/],

@@ -316,11 +316,136 @@ test("what makes no sense is refused, and changes nothing", async () => {
     { virtual_host: { namespaces: { net: "host" }, sysctl: [{ name: "net.core.somaxconn", value: "1" }] } },
     /no net namespace of its own/,
   );
-  await refuse({ virtual_host: { init: {} } }, /^unimplemented: virtual_host.init/, "UNIMPLEMENTED");
+  await refuse(
+    { virtual_host: { init: { run_spec: {} } } },
+    /^unimplemented: virtual_host.init.run_spec/,
+    "UNIMPLEMENTED",
+  );
   assert.deepEqual(await rig.lmctfy.list("/"), []);
   const box = await rig.create("/box", { virtual_host: {}, filesystem: { rootfs } });
   await assert.rejects(rig.create("/box/in"), { code: "FAILED_PRECONDITION", message: /has to be one too/ });
   await assert.rejects(box.enter([process.pid]), { code: "FAILED_PRECONDITION", message: /virtual host/ });
   await box.destroy();
   await rig.assertClean();
+});
+
+test("started, commands share it; stopped, all of it ends", async () => {
+  await using rig = Rig.create();
+  using files = new Rootfs();
+  const box = await rig.create("/box", hostOf(files));
+  const init = await box.start();
+  assert.equal(await box.initPid(), init);
+  assert.deepEqual(await box.pids(), [init]);
+  await assert.rejects(box.start(), { code: "FAILED_PRECONDITION", message: /runs already/ });
+
+  const sleeper = await rig.command(["run", "-n", "/box", "sleep", "1000"]);
+  assert.equal(sleeper.code, 0, sleeper.stderr);
+  assert.match(await shell(box, "ps"), /sleep 1000/);
+  assert.equal(await shell(box, "hostname changed; hostname"), "changed\n");
+  const direct = await rig.command([
+    "run",
+    "/box",
+    "sh",
+    "-c",
+    "hostname; id -u; cat /proc/self/cgroup | grep 0::",
+  ]);
+  assert.equal(direct.stdout, "changed\n0\n0::/\n", direct.stderr);
+  const outer = statSync(`/proc/${init}/ns/pid`).ino;
+  assert.equal(await shell(box, "readlink /proc/self/ns/pid"), `pid:[${outer}]\n`);
+
+  await box.stop();
+  assert.equal(await box.initPid(), undefined);
+  assert.deepEqual(await box.pids(), []);
+  assert.equal(await shell(box, "hostname"), "box\n", "a machine of its own again");
+  await box.stop();
+  await box.destroy();
+  await rig.assertClean();
+});
+
+test("the init's own end ends it, and is recorded", async () => {
+  await using rig = Rig.create();
+  using files = new Rootfs();
+  const init_argv = ["/bin/sh", "-c", "trap 'exit 7' PWR; while :; do sleep 0.05; done"];
+  const box = await rig.create("/box", hostOf(files, { virtual_host: { init: { init_argv } } }));
+  await box.start();
+  await shell(box, "kill -PWR 1");
+  await eventually(
+    () => box.initPid(),
+    pid => pid === undefined,
+    "the init has ended",
+  );
+  assert.equal((await box.lastExit())?.exitCode, 7);
+  assert.equal(await shell(box, "echo $$"), "1\n");
+  await box.start();
+  await box.stop();
+  assert.equal((await box.lastExit())?.exitCode, 7, "it shut down by itself");
+  await box.update({ virtual_host: { init: { init_argv: ["/no/such"] } } });
+  await assert.rejects(box.start(), { code: "FAILED_PRECONDITION", message: /its init \/no\/such: ENOENT/ });
+  assert.equal(await box.initPid(), undefined);
+  await eventually(
+    () => box.pids(),
+    pids => pids.length === 0,
+    "what failed to start is gone",
+  );
+  await box.destroy();
+  await rig.assertClean();
+});
+
+test("a process that does not want to end is killed", async () => {
+  await using rig = Rig.create();
+  using files = new Rootfs();
+  const box = await rig.create("/box", hostOf(files));
+  await box.start();
+  const stubborn = await box.run(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"]);
+  for await (const chunk of stubborn.stdout!) if (String(chunk).includes("ready")) break;
+  await box.stop({ graceMs: 100 });
+  assert.equal((await stubborn.exited).signal, "SIGKILL");
+  await box.destroy();
+});
+
+test("nothing of a virtual host is left after its end, however that comes", async () => {
+  await using rig = Rig.create();
+  using files = new Rootfs();
+  const mounts = () => readFileSync("/proc/self/mountinfo", "utf8").split("\n").length;
+  const before = mounts();
+  const box = await rig.create("/box", hostOf(files));
+  for (let round = 0; round < 100; round++) {
+    await box.start();
+    if (round % 3 === 0) await box.killAll();
+    else await box.stop({ graceMs: 0 });
+    await eventually(
+      () => box.initPid(),
+      pid => pid === undefined,
+      "it has stopped",
+    );
+  }
+  assert.deepEqual(await box.pids(), []);
+  assert.equal(mounts(), before);
+  await box.destroy();
+  await rig.assertClean();
+});
+
+test("an ordinary container is neither started nor stopped", async () => {
+  await using rig = Rig.create();
+  const plain = await rig.create("/plain");
+  await assert.rejects(plain.start(), { code: "FAILED_PRECONDITION", message: /no virtual host/ });
+  await assert.rejects(plain.stop(), { code: "FAILED_PRECONDITION" });
+  const said = await rig.command(["start", "/plain"]);
+  assert.equal(said.code, 9);
+  await plain.destroy();
+});
+
+test("start, stop and restart as commands", async () => {
+  await using rig = Rig.create();
+  using files = new Rootfs();
+  const box = await rig.create("/box", hostOf(files));
+  const started = await rig.command(["start", "--json", "/box"]);
+  const { name, pid } = JSON.parse(started.stdout) as { name: string; pid: number };
+  assert.deepEqual([name, pid], ["/box", await box.initPid()]);
+  const again = await rig.command(["restart", "-t", "1", "/box"]);
+  assert.match(again.stdout, /^pid="\d+"\n$/, again.stderr);
+  assert.notEqual(await box.initPid(), pid);
+  assert.equal((await rig.command(["stop", "/box"])).code, 0);
+  assert.equal(await box.initPid(), undefined);
+  await box.destroy();
 });
