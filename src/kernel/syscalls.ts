@@ -1,7 +1,7 @@
 /**
  * System call numbers: name → [x86_64, aarch64], null where the architecture lacks the call.
  *
- * Source: arch/x86/entry/syscalls/syscall_64.tbl and scripts/syscall.tbl of the kernel (up to Linux 6.17).
+ * Source: arch/x86/entry/syscalls/syscall_64.tbl and scripts/syscall.tbl of the kernel (up to Linux 7.1).
  */
 export const SYSCALLS = {
   _sysctl: [156, null],
@@ -158,6 +158,7 @@ export const SYSCALLS = {
   linkat: [265, 37],
   listen: [50, 201],
   listmount: [458, 458],
+  listns: [470, 470],
   listxattr: [194, 11],
   listxattrat: [465, 465],
   llistxattr: [195, 12],
@@ -268,6 +269,7 @@ export const SYSCALLS = {
   restart_syscall: [219, 128],
   rmdir: [84, null],
   rseq: [334, 293],
+  rseq_slice_yield: [471, 471],
   rt_sigaction: [13, 134],
   rt_sigpending: [127, 136],
   rt_sigprocmask: [14, 135],
@@ -371,6 +373,8 @@ export const SYSCALLS = {
   unlink: [87, null],
   unlinkat: [263, 35],
   unshare: [272, 97],
+  uprobe: [336, null],
+  uretprobe: [335, null],
   uselib: [134, null],
   userfaultfd: [323, 282],
   ustat: [136, null],
