@@ -3,6 +3,7 @@ import { LmctfyError } from "../errors.ts";
 import { dispatch } from "./dispatch.ts";
 import { remark, report } from "./output.ts";
 import { type Parsed, parse } from "./parse.ts";
+import { signalNumber } from "./signals.ts";
 
 export async function inside(what: string, words: readonly string[]): Promise<number> {
   try {
@@ -57,16 +58,21 @@ async function makeAgain({ args, flags }: Parsed): Promise<void> {
 }
 
 /**
- * `--killed NAME STATUS BEFORE`: the command of a run was ended by SIGKILL. Says so when the kernel did it for lack
- * of memory; BEFORE holds the counters from before the start.
+ * `--killed NAME STATUS BEFORE`: the command of a run was ended by SIGKILL or SIGSYS. Says so when the kernel did it for
+ * lack of memory, or for a seccomp filter; BEFORE holds the counters from before the start.
  */
 async function killed([name, status, before]: readonly string[]): Promise<number> {
-  const exitCode = 128 + (Number(status) & 0x7f || 9);
+  const signal = Number(status) & 0x7f || (Number(status) >> 8) - 128; // its own, or what a shell says of its child's
+  const exitCode = 128 + signal;
   if (name === undefined) return exitCode;
   try {
     const { withLmctfy } = await import("./library.ts");
     const why = await withLmctfy({ style: "auto" }, async lmctfy =>
-      lmctfy.explainKill(lmctfy.resolve(name), before ?? ""),
+      lmctfy.explainKill(
+        lmctfy.resolve(name),
+        before ?? "",
+        signal === signalNumber("SIGSYS") ? "SIGSYS" : "SIGKILL",
+      ),
     );
     if (why !== undefined) remark(`lmctfy: ${why}\n`);
   } catch {

@@ -1,7 +1,9 @@
-/** The child's part of a run: into the cgroups, become the user, tidy up, exec. */
+/** The child's part of a run: into the cgroups, bind it to its parent, tidy up, exec. */
 import { AT_FDCWD, CLOSE_RANGE_CLOEXEC, O, PR, SIG_SETMASK, SIGKILL } from "../kernel/constants.ts";
 import { type DataRef, type ProgramBuilder, REPORT_VALUE, type Register } from "../kernel/program.ts";
 import type { Isolation, Joining } from "../resources/isolation.ts";
+import type { ProcessSecurity } from "../resources/security/index.ts";
+import { seal } from "./security.ts";
 
 /** Where a container's processes go, and what they see. */
 export interface Entrance {
@@ -15,13 +17,8 @@ export interface Entrance {
   procs: readonly string[];
   /** oom_score_adj of the processes. */
   oomScoreAdj?: number | undefined;
-}
-
-/** Ids that a command runs with. */
-export interface Credentials {
-  uid: number;
-  gid: number;
-  groups: readonly number[];
+  /** What they give up. */
+  security?: ProcessSecurity | undefined;
 }
 
 /** All signals blocked, and room for what was blocked before. */
@@ -86,18 +83,6 @@ export function enterCgroups(builder: ProgramBuilder, entrance: Entrance): void 
   }
 }
 
-/** Groups first: without the capability, which goes with the user id, they could not be set. */
-export function becomeUser(builder: ProgramBuilder, user: Credentials): void {
-  builder.stage(`becoming user ${user.uid}, group ${user.gid}`);
-  const groups = builder.struct(
-    user.groups.map(group => [4, group] as const),
-    `[${user.groups.join(", ")}]`,
-  );
-  builder.syscall("setgroups", [user.groups.length, user.groups.length === 0 ? 0 : groups]);
-  builder.syscall("setresgid", [user.gid, user.gid, user.gid]);
-  builder.syscall("setresuid", [user.uid, user.uid, user.uid]);
-}
-
 /**
  * Ends this process when its parent ends. After the user is set, for that resets it; and the parent may be gone
  * before the call, which getppid then tells.
@@ -148,9 +133,11 @@ export function execCommand(
   mask: DataRef,
   argv: DataRef | null,
   envp: DataRef | null,
+  entrance: Entrance,
 ): void {
   builder.stage("starting the command");
   restoreSignals(builder, mask);
   builder.syscall("close_range", [3, 0xffffffff, CLOSE_RANGE_CLOEXEC]);
+  seal(builder, entrance.security);
   builder.exec(argv, envp);
 }

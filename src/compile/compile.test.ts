@@ -33,6 +33,13 @@ const spawn: SpawnInput = {
   detached: false,
 };
 
+const security = {
+  noNewPrivs: true,
+  newKeyring: true,
+  capabilities: { bounding: 3n, permitted: 3n, ambient: 0n, lastCapability: 3, lowerBounding: true },
+  seccomp: { filter: new Uint8Array(16), flags: 4 },
+};
+
 /** Where each of some calls comes first, in the order in which they were named. */
 function order(program: Program, ...calls: string[]): number[] {
   const labels = program.operations.map(operation => operation.label);
@@ -69,6 +76,72 @@ test("the child enters its cgroups, gives up rights, and only then runs the comm
       "getppid()",
       "close_range(3, 0xffffffff, CLOSE_RANGE_CLOEXEC)",
       'execve(["echo", "x"], env)',
+    ),
+  );
+});
+
+test("rights are given up while there are rights to do so, and the filter comes last", () => {
+  const { program } = compileSpawn("x86_64", { ...spawn, entrance: { ...entrance, security } });
+  const given = order(
+    program,
+    'openat(AT_FDCWD, "/proc/self/oom_score_adj"',
+    "prctl(PR_SET_DUMPABLE, 0",
+    "keyctl(KEYCTL_JOIN_SESSION_KEYRING",
+    "prctl(PR_CAPBSET_DROP, 2,",
+    "prctl(PR_CAPBSET_DROP, 3,",
+    "setgroups(",
+    "setresuid(1000, 1000, 1000)",
+    "capset({v3, self}, {permitted=effective=0x0, inheritable=0x0})", // the user is not root
+    'chdir("/tmp")',
+    "prctl(PR_SET_PDEATHSIG, 9",
+    "rt_sigprocmask(SIG_SETMASK, []",
+    "close_range(3,",
+    "prctl(PR_SET_NO_NEW_PRIVS, 1",
+    "seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, {len=2, filter})",
+    "execve(",
+  );
+  assertAscending(given);
+  assert.equal(given.at(-1), given.at(-2)! + 1);
+
+  const hotProgram = compileHotRun("x86_64", { ...hot, entrance: { ...entrance, security } });
+  assertAscending(
+    order(
+      hotProgram,
+      "prctl(PR_SET_PDEATHSIG, 9",
+      "prctl(PR_CAPBSET_DROP, 2,",
+      "capset({v3, self}, {permitted=effective=0x3, inheritable=0x0})",
+      "prctl(PR_SET_NO_NEW_PRIVS, 1",
+      "seccomp(",
+      "execve(argv, environ)",
+    ),
+  );
+});
+
+test("without no_new_privs the filter is installed while there is CAP_SYS_ADMIN", () => {
+  const { program } = compileSpawn("x86_64", {
+    ...spawn,
+    entrance: { ...entrance, security: { ...security, noNewPrivs: false } },
+  });
+  assertAscending(
+    order(program, "seccomp(", "prctl(PR_CAPBSET_DROP, 2,", "setresuid(", "capset(", "execve("),
+  );
+  assert.ok(!program.operations.some(({ label }) => label.includes("NO_NEW_PRIVS")));
+});
+
+test("ambient capabilities survive the change of the user", () => {
+  const ambient = { ...security.capabilities, ambient: 2n };
+  const { program } = compileSpawn("x86_64", {
+    ...spawn,
+    entrance: { ...entrance, security: { ...security, capabilities: ambient } },
+  });
+  assertAscending(
+    order(
+      program,
+      "prctl(PR_SET_KEEPCAPS, 1",
+      "setresuid(1000, 1000, 1000)",
+      "capset({v3, self}, {permitted=effective=0x2, inheritable=0x2})",
+      "prctl(PR_CAP_AMBIENT, 2, 1,",
+      "execve(",
     ),
   );
 });

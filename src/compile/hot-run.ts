@@ -11,7 +11,7 @@
  */
 import type { FrozenMark } from "../cgroup/driver.ts";
 import type { Arch } from "../kernel/arch.ts";
-import { AT_FDCWD, LOCK, O, SIGKILL } from "../kernel/constants.ts";
+import { AT_FDCWD, CORE_DUMPED, LOCK, O, SIGKILL, SIGSYS } from "../kernel/constants.ts";
 import {
   type DataRef,
   type Program,
@@ -33,6 +33,7 @@ import {
 import { clone3 } from "./clone.ts";
 import { EXIT_RECORD, exitRecord, letGo, OOM_TEXT_SIZE, readOomFile, waitAndRecord } from "./monitor.ts";
 import { refusePaused } from "./paused.ts";
+import { giveUpRights } from "./security.ts";
 import { Starter } from "./starter.ts";
 
 export interface HotRunInput {
@@ -75,6 +76,9 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   const plain = b.label();
   const killed = b.label();
   b.jumpIf(status, "==", SIGKILL, killed);
+  if (input.entrance.security?.seccomp !== undefined)
+    for (const filtered of [SIGSYS, SIGSYS | CORE_DUMPED, (128 + SIGSYS) << 8])
+      b.jumpIf(status, "==", filtered, killed);
   b.jumpIf(status, "!=", (128 + SIGKILL) << 8, plain); // a shell's way to say it of its own child
   b.place(killed);
   explainKill(b, input.name, status, before, mask);
@@ -122,7 +126,9 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   if (starter.elsewhere) dieWithOuterParent(b, report);
   else dieWithParent(b, self);
   b.place(bound);
-  execCommand(b, mask, null, input.entrance.isolation || input.entrance.joining ? environmentOf(b) : null);
+  giveUpRights(b, input.entrance.security, undefined);
+  const own = input.entrance.isolation || input.entrance.joining;
+  execCommand(b, mask, null, own ? environmentOf(b) : null, input.entrance);
   b.place(end);
   return b.build({ stamp: input.stamp });
 }
@@ -132,7 +138,10 @@ function environmentOf(b: ProgramBuilder): DataRef {
   return b.pointers(ISOLATED_ENVIRONMENT.map(entry => b.string(entry)));
 }
 
-/** SIGKILL may be the kernel's answer to a lack of memory: the TypeScript side finds out, for it is rare. */
+/**
+ * SIGKILL may be the kernel's answer to a lack of memory, SIGSYS is that of a seccomp filter: the TypeScript side finds
+ * out and says so, for it is rare.
+ */
 function explainKill(
   b: ProgramBuilder,
   name: string,

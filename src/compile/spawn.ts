@@ -7,8 +7,6 @@ import type { Arch } from "../kernel/arch.ts";
 import { AT_FDCWD, archOpenFlags, LOCK, O } from "../kernel/constants.ts";
 import { type Label, type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
 import {
-  becomeUser,
-  type Credentials,
   dieWithOuterParent,
   dieWithParent,
   type Entrance,
@@ -22,6 +20,7 @@ import { defaultInit } from "./init.ts";
 import { claimInit, noteInit, WATCH_FD } from "./join.ts";
 import { EXIT_RECORD, exitRecord, letGo, OOM_TEXT_SIZE, readOomFile, waitAndRecord } from "./monitor.ts";
 import { refusePaused } from "./paused.ts";
+import { type Credentials, giveUpRights } from "./security.ts";
 import { Starter } from "./starter.ts";
 
 export interface SpawnInput {
@@ -97,7 +96,7 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   for (const [target, fd] of theirs.entries()) if (fd) b.syscall("dup3", [fd, target, 0]);
   // Without the caller's input it needs no part in the caller's terminal, nor in the signals of its process group.
   if (input.detached || input.stdio[0] !== "inherit") b.syscall("setsid", []);
-  if (input.user) becomeUser(b, input.user);
+  giveUpRights(b, input.entrance.security, input.user);
   b.stage("changing the working directory");
   b.syscall("chdir", [b.string(input.cwd)]);
   if (!input.detached) {
@@ -107,7 +106,7 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   const argv = b.pointers(input.argv.map(word => b.string(word)));
   const env = b.pointers(input.env.map(entry => b.string(entry)));
   if (input.init === "default") defaultInit(b);
-  else execCommand(b, mask, argv, env);
+  else execCommand(b, mask, argv, env, input.entrance);
   b.place(end);
   return { program: b.build(), pid, pidfd, pipes: ours };
 }

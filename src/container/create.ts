@@ -1,6 +1,6 @@
 /** Creation: all or nothing, also when it is killed. */
 import { LmctfyError } from "../errors.ts";
-import { checkSpec } from "../resources/index.ts";
+import { checkSpec, withFilesRead } from "../resources/index.ts";
 import { hasOwnUsers } from "../resources/virtual-host.ts";
 import { type ContainerSpec, formatJson, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
@@ -21,13 +21,14 @@ import { clearPending, containerExists, makeStateDirectory, markPending, writeSp
 export async function createContainer(
   context: Context,
   name: string,
-  spec: ContainerSpec,
+  given: ContainerSpec,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { places, executor, arch, cgroups } = context;
   if (name === "/") throw new LmctfyError("ALREADY_EXISTS", "the container / always exists", { path: name });
   requireOwn(context, name);
   await context.requireDelegation();
+  const spec = withFilesRead(given);
   checkSpec(spec, { cgroups, name });
 
   const parent = parentOf(name)!;

@@ -99,11 +99,11 @@ export class Lmctfy implements Disposable {
   }
 
   /**
-   * One sentence on why SIGKILL ended a command, when the reason was memory.
+   * One sentence on why a signal ended a command, when that was the kernel's doing.
    * @internal for the command line
    */
-  explainKill(name: string, before: string): string | undefined {
-    return explainKill(this.#context, name, before);
+  explainKill(name: string, before: string, signal = "SIGKILL"): string | undefined {
+    return explainKill(this.#context, name, before, signal);
   }
 
   /** Ends the executor, and with it the commands that are not detached; removes the cgroup subtree when it is empty. */

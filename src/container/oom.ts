@@ -21,11 +21,18 @@ export function oomBetween(before: string, after: string): boolean {
 }
 
 /**
- * One sentence on a command that was ended by SIGKILL, when the reason was memory.
+ * One sentence on a command that was ended by SIGSYS, or by SIGKILL when the reason was memory.
  *
  * @param before the counters from before its start
  */
-export function explainKill(context: Context, name: string, before: string): string | undefined {
+export function explainKill(
+  context: Context,
+  name: string,
+  before: string,
+  signal: string,
+): string | undefined {
+  if (signal === "SIGSYS")
+    return `${name}: ended by SIGSYS: the command made a system call for which a seccomp filter ends it`;
   if (!oomBetween(before, readOomCounters(context, name))) return undefined;
   const memory = collectStats(context.cgroups, name, "summary").memory;
   const limit = memory?.effective_limit ?? memory?.limit;

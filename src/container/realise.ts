@@ -42,8 +42,7 @@ export function creationSteps(context: Context, name: string, spec: ContainerSpe
 /** Where the container's processes go. */
 export async function entranceOf(context: Context, name: string, spec: ContainerSpec): Promise<Entrance> {
   const { cloneInto, procs } = context.cgroups.enter(name);
-  const { oomScoreAdj } = processSettings(spec);
-  const entrance = { cloneInto, procs, oomScoreAdj };
+  const entrance = { cloneInto, procs, ...processSettings(spec) };
   const isolation = isolationOf(spec, name, hasOwnUsers(spec) ? idsOf(context.places, name) : undefined);
   if (isolation === undefined) return entrance;
   const pid = await initOf(context, name);

@@ -1,9 +1,9 @@
 /** Running a command in a container through the resident executor. */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Credentials } from "../compile/child.ts";
 import { failedAsEnded } from "../compile/join.ts";
 import { failedAsPaused } from "../compile/paused.ts";
+import type { Credentials } from "../compile/security.ts";
 import { compileSpawn, type SpawnInput, type SpawnProgram } from "../compile/spawn.ts";
 import { LmctfyError } from "../errors.ts";
 import { type ProcessEnd, ProgramFailure, type RunOutcome } from "../kernel/executor.ts";

@@ -1,6 +1,12 @@
 /** Changing a container that exists: all or nothing, also when it is killed. */
 import { LmctfyError } from "../errors.ts";
-import { checkBelow, checkSpec, prepareUpdate, type UpdateContext } from "../resources/index.ts";
+import {
+  checkBelow,
+  checkSpec,
+  prepareUpdate,
+  type UpdateContext,
+  withFilesRead,
+} from "../resources/index.ts";
 import { hasOwnUsers } from "../resources/virtual-host.ts";
 import { type ContainerSpec, formatJson, mergeSpec, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
@@ -44,7 +50,7 @@ export async function updateContainer(
   try {
     await lockForUpdate(context, name, signal, locks);
     const old = await loadSpec(context, name);
-    const spec = mode === "diff" ? mergeSpec(old, given) : given;
+    const spec = withFilesRead(mode === "diff" ? mergeSpec(old, given) : given);
     const target = await updateContextOf(context, name);
     checkSpec(spec, { cgroups, name });
     checkBelow(spec, target);

@@ -1,6 +1,6 @@
 /** Who a command runs as: names and numbers from passwd(5) and group(5). */
 import { readFileSync } from "node:fs";
-import type { Credentials } from "../compile/child.ts";
+import type { Credentials } from "../compile/security.ts";
 import { LmctfyError } from "../errors.ts";
 import type { RunOptions } from "./types.ts";
 

@@ -81,7 +81,14 @@ export const MOUNT_ATTR = {
 export const MNT_DETACH = 2;
 
 /** prctl(2). */
-export const PR = { SET_PDEATHSIG: 1, SET_DUMPABLE: 4, SET_NO_NEW_PRIVS: 38 } as const;
+export const PR = {
+  SET_PDEATHSIG: 1,
+  SET_DUMPABLE: 4,
+  SET_KEEPCAPS: 8,
+  CAPBSET_DROP: 24,
+  SET_NO_NEW_PRIVS: 38,
+  CAP_AMBIENT: 47,
+} as const;
 
 /** flock(2). */
 export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
@@ -94,6 +101,9 @@ export const CLOSE_RANGE_CLOEXEC = 4;
 
 export const SIGCHLD = 17;
 export const SIGKILL = 9;
+export const SIGSYS = 31;
+/** In a wait status, beside the signal. */
+export const CORE_DUMPED = 0x80;
 
 /** Error numbers that programs name (include/uapi/asm-generic/errno*.h). */
 export const ERRNO = {

@@ -44,6 +44,18 @@ const STYLES: Partial<Record<SyscallName, readonly Style[]>> = {
   ],
   close_range: [number, { kind: "number" }, flags("CLOSE_RANGE_", { UNSHARE: 2, CLOEXEC: 4 })],
   dup3: [number, number, flags("O_", O)],
+  seccomp: [
+    { kind: "name", names: { SET_MODE_FILTER: 1 }, prefix: "SECCOMP_" },
+    flags("SECCOMP_FILTER_FLAG_", { LOG: 2, SPEC_ALLOW: 4 }),
+    pointer,
+  ],
+  keyctl: [
+    { kind: "name", names: { JOIN_SESSION_KEYRING: 1 }, prefix: "KEYCTL_" },
+    pointer,
+    number,
+    number,
+    number,
+  ],
 };
 
 /** The names of the set bits, the rest in hexadecimal: `MS_NOSUID|MS_NODEV|0x8000`. */

@@ -18,10 +18,12 @@ import {
   type StatsLevel,
   type UpdateContext,
 } from "./resource.ts";
+import { security } from "./security/index.ts";
 import { refuseUnserved } from "./unserved.ts";
 import { checkJoined, virtualHost } from "./virtual-host.ts";
 
 export type { CheckContext, ProcessSettings, StatsLevel, UpdateContext } from "./resource.ts";
+export { withFilesRead } from "./security/index.ts";
 
 /** In the order in which they are set, changed and shown. */
 export const RESOURCES: { readonly [S in Section]?: Resource<S> } = {
@@ -30,6 +32,7 @@ export const RESOURCES: { readonly [S in Section]?: Resource<S> } = {
   filesystem,
   virtual_host: virtualHost,
   pids,
+  security_spec: security,
 };
 
 /** The largest uid and gid: the kernel keeps the number above them for "no change". */

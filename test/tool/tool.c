@@ -204,9 +204,39 @@ static int flood(char **argv)
 	return 0;
 }
 
+/* call NR ARG…: a raw system call; prints its result, or the name of its error. */
+static int call(char **argv)
+{
+	long a[7] = { 0 };
+	long result;
+
+	for (int i = 0; i < 7 && argv[i]; i++)
+		a[i] = (long)strtoull(argv[i], 0, 0);
+	result = syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+	if (result < 0)
+		puts(strerrorname_np(errno));
+	else
+		printf("%ld\n", result);
+	return 0;
+}
+
+/* compat: getpid as a 32-bit program calls it; prints the result. */
+static int compat(char **argv)
+{
+	long result = -ENOSYS;
+
+	(void)argv;
+#ifdef __x86_64__
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20L) : "memory");
+#endif
+	printf("%ld\n", result);
+	return 0;
+}
+
 static const struct { const char *name; int (*run)(char **); } tools[] = {
 	{ "memhog", memhog }, { "spin", spin }, { "race", race }, { "forks", forks }, { "forkbomb", forkbomb }, { "fds", fds },
 	{ "status", status }, { "exit", end }, { "die", die }, { "trap", trap }, { "orphan", orphan }, { "flood", flood },
+	{ "call", call }, { "compat", compat },
 };
 
 int main(int argc, char **argv)

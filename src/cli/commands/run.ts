@@ -41,6 +41,8 @@ export async function run(call: Call): Promise<number> {
 /** Says how the command ended, where its exit code does not say it. */
 function tellEnd(lmctfy: Lmctfy, name: string, result: ProcessResult, flags: Flags): void {
   if (flags.style === "json") remark(`${JSON.stringify({ result: jsonOf(name, result) })}\n`);
+  else if (exitCodeOf(result) === 128 + signalNumber("SIGSYS"))
+    remark(`lmctfy: ${lmctfy.explainKill(name, "", "SIGSYS")}\n`);
   else if (result.oom && exitCodeOf(result) === 128 + 9)
     remark(`lmctfy: ${lmctfy.explainKill(name, "") ?? `${name}: out of memory`}\n`);
 }

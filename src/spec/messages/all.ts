@@ -10,6 +10,7 @@ import * as init from "./init.ts";
 import * as memory from "./memory.ts";
 import * as network from "./network.ts";
 import * as run from "./run.ts";
+import * as security from "./security.ts";
 import * as small from "./small.ts";
 import * as stats from "./stats.ts";
 import * as statsCpu from "./stats-cpu.ts";
@@ -27,6 +28,7 @@ export const ALL_TYPES: readonly (Message | Enum)[] = [
   ...typesOf(filesystem),
   ...typesOf(virtualHost),
   ...typesOf(run),
+  ...typesOf(security),
   ...typesOf(small),
   ...typesOf(event),
   ...typesOf(stats),

@@ -6,7 +6,8 @@ import { DeviceSpec } from "./device.ts";
 import { FilesystemSpec } from "./filesystem.ts";
 import { MemorySpec } from "./memory.ts";
 import { NetworkSpec } from "./network.ts";
-import { MonitoringSpec, PidsSpec, SecuritySpec } from "./small.ts";
+import { SecuritySpec } from "./security.ts";
+import { MonitoringSpec, PidsSpec } from "./small.ts";
 import { VirtualHostSpec } from "./virtual_host.ts";
 
 export const ContainerSpec = message(
@@ -28,7 +29,7 @@ export const ContainerSpec = message(
     virtual_host: optional(10, VirtualHostSpec, "Makes the container look like a machine of its own."),
     device: optional(11, DeviceSpec, "Access to devices.", { unserved: NOT_YET }),
     blockio: optional(12, BlockIoSpec, "Use of block devices.", { unserved: NOT_YET }),
-    security_spec: optional(13, SecuritySpec, "Mandatory access control.", { unserved: NOT_YET }),
+    security_spec: optional(13, SecuritySpec, "What commands may not do, whoever they run as."),
     pids: optional(100, PidsSpec, "Number of tasks."),
   },
 );
