@@ -1,7 +1,7 @@
 /**
  * `make bench`: measures lmctfy beside others, in one run, interleaved.
  *
- *   node build/bench/main.js [--quick] [--rounds N] [GROUP…]     groups: isolated run start library memory
+ *   node build/bench/main.js [--quick] [--rounds N] [GROUP…]     groups: isolated run security start library memory
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
@@ -12,13 +12,14 @@ import { isolated } from "./groups/isolated.ts";
 import { library } from "./groups/library.ts";
 import { memory } from "./groups/memory.ts";
 import { run } from "./groups/run.ts";
+import { security } from "./groups/security.ts";
 import { start } from "./groups/start.ts";
 import { leftovers, takeSnapshot } from "./leftovers.ts";
 import { BUILD } from "./paths.ts";
 import { prepare } from "./prepare.ts";
 import { formatTable } from "./report.ts";
 
-const GROUPS = { isolated, run, start, library, memory };
+const GROUPS = { isolated, run, security, start, library, memory };
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

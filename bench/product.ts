@@ -13,10 +13,14 @@ export function lmctfy(...args: string[]): string {
 }
 
 /** A container that is there while `use` runs. */
-export async function withContainer<T>(suffix: string, use: (name: string) => Promise<T>): Promise<T> {
+export async function withContainer<T>(
+  suffix: string,
+  use: (name: string) => Promise<T>,
+  more = "",
+): Promise<T> {
   const name = `/${PREFIX}-${suffix}`;
   spawnSync(LMCTFY, ["destroy", "-f", name]); // of a bench that was killed
-  lmctfy("create", name, SPEC);
+  lmctfy("create", name, `${SPEC} ${more}`);
   try {
     return await use(name);
   } finally {

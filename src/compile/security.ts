@@ -7,7 +7,7 @@
  * ─▶ no_new_privs ─▶ seccomp ─▶ execve
  * ```
  */
-import { PR } from "../kernel/constants.ts";
+import { ERRNO, PR } from "../kernel/constants.ts";
 import type { ProgramBuilder } from "../kernel/program.ts";
 import type { ProcessSecurity } from "../resources/security/index.ts";
 
@@ -15,7 +15,6 @@ const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const SECCOMP_SET_MODE_FILTER = 1;
 const CAPABILITY_VERSION = 0x2008_0522;
 const AMBIENT_RAISE = 2;
-const ENOSYS = 38;
 
 /** Ids that a command runs with. */
 export interface Credentials {
@@ -38,10 +37,7 @@ export function giveUpRights(
   // Other processes of the container may have the same rights from here on: they cannot trace this one before it execs.
   b.stage("hiding from debuggers");
   b.syscall("prctl", [PR.SET_DUMPABLE, 0, 0, 0, 0]);
-  if (security.newKeyring) {
-    b.stage("making a session keyring");
-    b.syscall("keyctl", [KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0], { tolerate: ENOSYS });
-  }
+  if (security.newKeyring) joinNewKeyring(b);
   if (!noNewPrivs) installFilter(b, security);
   if (capabilities === undefined) {
     if (user) becomeUser(b, user);
@@ -61,6 +57,21 @@ export function giveUpRights(
   for (let each = 0; each <= lastCapability; each++)
     if (((ambient >> BigInt(each)) & 1n) !== 0n)
       b.syscall("prctl", [PR.CAP_AMBIENT, AMBIENT_RAISE, each, 0, 0]);
+}
+
+/**
+ * A kernel without keys has none to hide, and where a filter around us denies the call, it denies it to the command,
+ * too. Any other error ends it.
+ */
+function joinNewKeyring(b: ProgramBuilder): void {
+  b.stage("making a session keyring");
+  const call = [KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0];
+  const keyring = b.syscall("keyctl", call, { into: "keyring", onError: "ignore" });
+  const done = b.label();
+  b.jumpIf(keyring, ">=", 0, done);
+  b.jumpIf(keyring, "==", -ERRNO.EPERM, done);
+  b.syscall("keyctl", call, { tolerate: ERRNO.ENOSYS });
+  b.place(done);
 }
 
 /** Groups first: without the capability, which goes with the user id, they could not be set. */

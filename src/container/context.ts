@@ -4,6 +4,7 @@ import { type Cgroups, openCgroups } from "../cgroup/driver.ts";
 import { LmctfyError } from "../errors.ts";
 import { type Arch, hostArch } from "../kernel/arch.ts";
 import { Executor } from "../kernel/executor.ts";
+import type { ProcessSettings } from "../resources/index.ts";
 import { type Caller, notDelegated, recordCgroup, requireDelegate, whoCalls } from "./caller.ts";
 import type { Places } from "./places.ts";
 
@@ -14,6 +15,8 @@ export class Context {
   /** Containers that an operation of this very process makes, changes or destroys: nobody here takes them for abandoned. */
   readonly busy = new Set<string>();
   readonly #caller: Caller;
+  /** By spec: a seccomp filter takes longer to compile than to install. */
+  readonly processSettings = new Map<string, ProcessSettings>();
   #cgroups: Cgroups | undefined;
 
   constructor(root: string | undefined, executorPath: string | undefined) {

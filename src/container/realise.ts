@@ -8,13 +8,14 @@ import type { Program } from "../kernel/program.ts";
 import { machineStamp } from "../kernel/stamp.ts";
 import {
   createSteps,
+  type ProcessSettings,
   prepareUpdate,
   processSettings,
   type UpdateContext,
   updateSteps,
 } from "../resources/index.ts";
 import { hasOwnUsers, isolationOf, joiningOf } from "../resources/virtual-host.ts";
-import { type ContainerSpec, parseSpec } from "../spec/index.ts";
+import { type ContainerSpec, formatJson, ContainerSpec as message, parseSpec } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { idsOf } from "./ids.ts";
 import { initOf } from "./init-process.ts";
@@ -42,11 +43,24 @@ export function creationSteps(context: Context, name: string, spec: ContainerSpe
 /** Where the container's processes go. */
 export async function entranceOf(context: Context, name: string, spec: ContainerSpec): Promise<Entrance> {
   const { cloneInto, procs } = context.cgroups.enter(name);
-  const entrance = { cloneInto, procs, ...processSettings(spec) };
+  const entrance = { cloneInto, procs, ...settingsOf(context, spec) };
   const isolation = isolationOf(spec, name, hasOwnUsers(spec) ? idsOf(context.places, name) : undefined);
   if (isolation === undefined) return entrance;
   const pid = await initOf(context, name);
   return pid === undefined ? { ...entrance, isolation } : { ...entrance, joining: joiningOf(isolation, pid) };
+}
+
+/** Enough for the containers that one process runs commands in, again and again. */
+const MOST_SETTINGS = 64;
+
+function settingsOf({ processSettings: known }: Context, spec: ContainerSpec): ProcessSettings {
+  const key = formatJson(message, spec);
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const settings = processSettings(spec);
+  if (known.size >= MOST_SETTINGS) known.clear();
+  known.set(key, settings);
+  return settings;
 }
 
 /** The program of `lmctfy run`. */

@@ -114,4 +114,5 @@ export const ERRNO = {
   EBUSY: 16,
   EEXIST: 17,
   EINVAL: 22,
+  ENOSYS: 38,
 } as const;

@@ -1,7 +1,7 @@
 /** What a command under `security_spec` tries, and does not get. Each attempt has a control that shows that it would. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Container } from "../../src/index.ts";
@@ -77,7 +77,7 @@ test("the command's hot path and the detached one are as protected", async () =>
     assert.match(readFileSync(file, "utf8"), /CapEff:\s+00000000800405fb\nNoNewPrivs:\s+1\nSeccomp:\s+2\n/);
     writeFileSync(file, "");
   }
-  (await import("node:fs")).rmSync(file);
+  rmSync(file);
 });
 
 test("the default filter denies what reaches the machine", async () => {
@@ -156,7 +156,7 @@ test("capabilities: root does not own what is not its own", {
     security_spec: { capabilities: { drop: ["ALL"], add: ["CAP_CHOWN"] } },
   });
   assert.equal((await shell(one, chown)).exitCode, 0);
-  (await import("node:fs")).rmSync(file);
+  rmSync(file);
 });
 
 test("a process of the host cannot be traced", { skip: isRoot ? false : "not root" }, async () => {
@@ -187,7 +187,7 @@ test("no_new_privs: a set-user-ID program gains nothing", { skip: isRoot ? false
   // Without it the filter is there all the same, and what root gains is bounded.
   const { stdout } = await shell(loose, `${file} status CapEff Seccomp`, "65534:65534");
   assert.match(stdout, /CapEff:\s+00000000800405fb\nSeccomp:\s+2/);
-  (await import("node:fs")).rmSync(file);
+  rmSync(file);
 });
 
 test("ambient capabilities reach commands of other users", {
@@ -274,7 +274,7 @@ test("a profile from a file; update puts another in its place, for commands that
   const path = join(rig.root, "profile.json");
   writeFileSync(path, profile({ names: ["sync"], action: "SCMP_ACT_ERRNO", errnoRet: 30 }));
   const container = await rig.create("/a", { security_spec: { seccomp: path } });
-  (await import("node:fs")).rmSync(path); // it is kept in the spec
+  rmSync(path); // it is kept in the spec
   const sync = () => call(rig, container, "sync");
   assert.equal(await sync(), "EROFS");
   const hot = async () => (await rig.command(["run", "a", TOOL, "call", numberOf("sync")])).stdout.trim();

@@ -136,6 +136,7 @@ function rangesOf(b: Assembler, { calls, unlisted, newest, beyond }: CallTable):
 }
 
 function keyOf({ cases, otherwise }: Decision): string {
+  if (cases.length === 0) return String(answerOf(otherwise));
   return JSON.stringify([cases, answerOf(otherwise)], (_, value) =>
     typeof value === "bigint" ? `${value}` : value,
   );
