@@ -4,10 +4,13 @@ import { spawn } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { openCgroups } from "../../src/cgroup/driver.ts";
+import { placesOf } from "../../src/container/places.ts";
 import type { Container } from "../../src/index.ts";
 import { hostArch } from "../../src/kernel/arch.ts";
 import { SYSCALLS, type SyscallName } from "../../src/kernel/syscalls.ts";
 import { Rig, TOOL, textOf } from "../rig/rig.ts";
+import { User, unreachable } from "../rig/user.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const onX86 = hostArch() === "x86_64";
@@ -331,4 +334,25 @@ test("a command that cannot be executed is said as ever, under the filter too", 
   const seccomp = profile({ names: ["capset"], action: "SCMP_ACT_ERRNO", errnoRet: 13 });
   const blocked = await rig.create("/b", { security_spec: { seccomp, no_new_privs: false } });
   await assert.rejects(blocked.run(["true"]), { errno: "EACCES", message: /while giving up capabilities/ });
+});
+
+test("a user without rights protects commands as well", { skip: unreachable() }, async () => {
+  await using rig = Rig.create();
+  using user = new User(4323);
+  await rig.create("/a", { owner: user.uid });
+  const { cloneInto, procs } = openCgroups({ subtree: placesOf(rig.root).subtree }).enter("/a");
+  const cgroups = [...(cloneInto === undefined ? [] : [`${cloneInto}/cgroup.procs`]), ...procs];
+  const lmctfy = (...args: string[]) => user.command(args, { cgroups });
+  assert.deepEqual((await lmctfy("create", "b", "security_spec:{}")).stderr, "");
+  const keys = ["CapPrm", "CapEff", "NoNewPrivs", "Seccomp"];
+  for (const flags of [[], ["-e", "A=b"]]) {
+    const { stdout, stderr } = await lmctfy("run", ...flags, "b", TOOL, "status", ...keys);
+    assert.equal(stderr, "");
+    assert.match(stdout, /^CapPrm:\s+0{16}\nCapEff:\s+0{16}\nNoNewPrivs:\s+1\nSeccomp:\s+2\n$/);
+  }
+  const add = await lmctfy("create", "c", 'security_spec:{capabilities:{add:"CAP_CHOWN"}}');
+  assert.match(add.stderr, /does not have CAP_CHOWN itself/);
+  const loose = await lmctfy("create", "c", "security_spec:{no_new_privs:false}");
+  assert.match(loose.stderr, /a seccomp filter needs CAP_SYS_ADMIN/);
+  assert.equal((await lmctfy("destroy", "-f", "b")).code, 0);
 });
