@@ -21,7 +21,7 @@ const specArgument: Argument = {
 const NAMES =
   "Names are paths: /web/worker is a container in /web. A name without a leading slash starts at the caller's own container.";
 const UPDATE =
-  "All of it is done or nothing. Memory above a lower limit is taken back where that is possible without killing anybody, and else the limit is refused. A lower pids.limit ends no process. A new memory.eviction_priority counts for processes that are started from then on.";
+  "All of it is done or nothing. Memory above a lower limit is taken back where that is possible without killing anybody, and else the limit is refused. A lower pids.limit ends no process. A new memory.eviction_priority or security_spec counts for processes that are started from then on.";
 const UPDATE_EXITS = [
   { code: "3", when: "bad spec, no spec, or two of them" },
   { code: "5", when: "there is no such container" },
