@@ -64,7 +64,7 @@ export function checkSpec(spec: ContainerSpec, context: CheckContext): void {
   refuseUnserved(spec);
   if (spec.owner !== undefined) checkRange("owner", spec.owner, 0n, MAX_ID, "");
   if (spec.owner_group !== undefined) checkRange("owner_group", spec.owner_group, 0n, MAX_ID, "");
-  each(spec, "left out", (resource, section) => resource.check(section, context));
+  each(spec, "left out", (resource, section) => resource.check(section, { ...context, spec }));
   checkView(spec);
 }
 
@@ -116,7 +116,7 @@ export function updateSteps(spec: ContainerSpec, context: UpdateContext): HostSt
 export function processSettings(spec: ContainerSpec): ProcessSettings {
   return Object.assign(
     {},
-    ...each(spec, "left out", (resource, section) => resource.processSettings?.(section)),
+    ...each(spec, "left out", (resource, section) => resource.processSettings?.(section, spec)),
   );
 }
 

@@ -20,6 +20,8 @@ export interface CheckContext {
   cgroups: Cgroups;
   /** The container that the spec is for; it need not exist yet. */
   name: string;
+  /** All of the spec. */
+  spec?: ContainerSpec;
   /** Where the facts about this process are. @default "/proc/self" */
   proc?: string;
 }
@@ -61,7 +63,7 @@ export interface Resource<S extends Section> {
   /** Makes a container that exists, whatever is set now, what `settings` would have made of it. */
   update(spec: SpecOf<S>, context: UpdateContext): HostStep[];
   /** What its processes set for themselves. */
-  processSettings?(spec: SpecOf<S>): ProcessSettings;
+  processSettings?(spec: SpecOf<S>, whole: ContainerSpec): ProcessSettings;
   /** Undefined where the machine does not account for the resource. */
   stats?(cgroups: Cgroups, name: string, level: StatsLevel): StatsOf<S> | undefined;
 }

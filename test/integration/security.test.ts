@@ -10,6 +10,7 @@ import type { Container } from "../../src/index.ts";
 import { hostArch } from "../../src/kernel/arch.ts";
 import { SYSCALLS, type SyscallName } from "../../src/kernel/syscalls.ts";
 import { Rig, TOOL, textOf } from "../rig/rig.ts";
+import { Rootfs } from "../rig/rootfs.ts";
 import { User, unreachable } from "../rig/user.ts";
 
 const isRoot = process.geteuid?.() === 0;
@@ -355,4 +356,31 @@ test("a user without rights protects commands as well", { skip: unreachable() },
   const loose = await lmctfy("create", "c", "security_spec:{no_new_privs:false}");
   assert.match(loose.stderr, /a seccomp filter needs CAP_SYS_ADMIN/);
   assert.equal((await lmctfy("destroy", "-f", "b")).code, 0);
+});
+
+test("virtual hosts, started or not: root of its own users may do less there, too", async () => {
+  await using rig = Rig.create();
+  using files = new Rootfs();
+  using others = new Rootfs();
+  const view = (rootfs: string) => ({ virtual_host: {}, filesystem: { rootfs } });
+  const open = await rig.create("/open", view(others.path));
+  const all = { capabilities: { add: ["ALL"], drop: ["CAP_SYS_ADMIN"] } };
+  const safe = await rig.create("/safe", { ...view(files.path), security_spec: all });
+  const mount = "mount -t tmpfs none /tmp && echo mounted";
+  assert.equal((await shell(open, mount)).stdout, "mounted\n");
+  const look = "grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/self/status; id -u";
+  const seen = /^CapEff:\s+000001ffffdfffff\nNoNewPrivs:\s+1\nSeccomp:\s+2\n0\n$/;
+  const check = async (): Promise<void> => {
+    assert.match((await shell(safe, look)).stdout, seen);
+    assert.equal((await shell(safe, mount)).stdout, "");
+    const hot = await rig.command(["run", "safe", "/bin/sh", "-c", look]);
+    assert.match(hot.stdout, seen);
+  };
+  await check();
+  await safe.start();
+  await check();
+  await safe.stop();
+  const without = { ...all, no_new_privs: false };
+  await safe.update({ security_spec: without });
+  assert.match((await shell(safe, look)).stdout, /NoNewPrivs:\s+0\nSeccomp:\s+2/);
 });

@@ -4,6 +4,7 @@ import { type Arch, hostArch } from "../../kernel/arch.ts";
 import type { ContainerSpec } from "../../spec/index.ts";
 import type { SecuritySpec } from "../../spec/messages/security.ts";
 import type { Resource } from "../resource.ts";
+import { hasOwnUsers } from "../virtual-host.ts";
 import { type CapabilitySets, capabilitySets, checkCapabilities } from "./capabilities.ts";
 import { readFacts, type SecurityFacts } from "./facts.ts";
 import { filterOf, readProfile, type SeccompFilter } from "./seccomp.ts";
@@ -24,8 +25,8 @@ const CAP_SYS_ADMIN = bit(21);
 export const security: Resource<"security_spec"> = {
   section: "security_spec",
 
-  check(spec, { proc }) {
-    const facts = readFacts(proc);
+  check(spec, { proc, spec: whole }) {
+    const facts = factsFor(whole, proc);
     checkCapabilities(spec.capabilities ?? {}, facts);
     const { noNewPrivs, capabilities, seccomp } = processSecurity(spec, hostArch()!, facts);
     if (seccomp !== undefined && !facts.seccomp) {
@@ -53,8 +54,14 @@ export const security: Resource<"security_spec"> = {
   settings: () => [],
   update: () => [],
 
-  processSettings: spec => ({ security: processSecurity(spec, hostArch()!, readFacts()) }),
+  processSettings: (spec, whole) => ({ security: processSecurity(spec, hostArch()!, factsFor(whole)) }),
 };
+
+/** Root of a user namespace has all capabilities in it, whatever this process has. */
+function factsFor(spec: ContainerSpec | undefined, proc?: string): SecurityFacts {
+  const facts = readFacts(proc);
+  return spec && hasOwnUsers(spec) ? { ...facts, permitted: bit(facts.lastCapability + 1) - 1n } : facts;
+}
 
 /** What a section means for a process. */
 export function processSecurity(spec: SecuritySpec, arch: Arch, facts: SecurityFacts): ProcessSecurity {
