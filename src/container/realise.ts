@@ -25,6 +25,7 @@ import {
   isGiven,
   makeRuntimeDirectory,
   readSpecFile,
+  removeProgram,
   subcontainersRecursive,
   writeProgram,
 } from "./store.ts";
@@ -43,11 +44,28 @@ export function creationSteps(context: Context, name: string, spec: ContainerSpe
 /** Where the container's processes go. */
 export async function entranceOf(context: Context, name: string, spec: ContainerSpec): Promise<Entrance> {
   const { cloneInto, procs } = context.cgroups.enter(name);
-  const entrance = { cloneInto, procs, ...settingsOf(context, spec) };
+  const entrance = { cloneInto, procs, ...settingsOf(context, await withInherited(context, name, spec)) };
   const isolation = isolationOf(spec, name, hasOwnUsers(spec) ? idsOf(context.places, name) : undefined);
   if (isolation === undefined) return entrance;
   const pid = await initOf(context, name);
   return pid === undefined ? { ...entrance, isolation } : { ...entrance, joining: joiningOf(isolation, pid) };
+}
+
+/** A container without a section about security has that of the next one above it that has. */
+async function withInherited(context: Context, name: string, spec: ContainerSpec): Promise<ContainerSpec> {
+  if (spec.security_spec !== undefined) return spec;
+  const parent = parentOf(name);
+  if (parent === undefined || parent === "/") return spec;
+  const { security_spec } = await withInherited(context, parent, await loadSpec(context, parent));
+  return security_spec === undefined ? spec : { ...spec, security_spec };
+}
+
+/** Those below that have a section from above are compiled anew when they are needed next. The caller holds the lock. */
+export async function forgetBelow(context: Context, name: string): Promise<void> {
+  for (const inner of subcontainersRecursive(context.places, name)) {
+    const { security_spec } = await loadSpec(context, inner);
+    if (security_spec === undefined) removeProgram(context.places, inner);
+  }
 }
 
 /** Enough for the containers that one process runs commands in, again and again. */
@@ -123,7 +141,14 @@ export async function applyUpdate(
 
 export async function compileProgram(context: Context, name: string, spec: ContainerSpec): Promise<void> {
   makeRuntimeDirectory(context.places, name);
-  writeProgram(context.places, name, encodeProgram(await hotProgram(context, name, spec)));
+  // Whoever changes a container above drops our program after that: what is written before is what they drop, and what
+  // they changed before is seen by the second look.
+  for (let compiled: string | undefined; ; ) {
+    const now = formatJson(message, await withInherited(context, name, spec));
+    if (now === compiled) return;
+    compiled = now;
+    writeProgram(context.places, name, encodeProgram(await hotProgram(context, name, spec)));
+  }
 }
 
 /** Does host steps, the programs among them in the executor. */

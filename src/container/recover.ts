@@ -3,7 +3,7 @@ import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { dropIds } from "./ids.ts";
 import { lockContainer } from "./lock.ts";
-import { ensureRealised } from "./realise.ts";
+import { ensureRealised, forgetBelow } from "./realise.ts";
 import { clearPending, containerExists, pendingNames, removeDirectories } from "./store.ts";
 
 /**
@@ -50,6 +50,7 @@ export async function recover(context: Context): Promise<string[]> {
         // killAll may have been cut short between its two halves, or update anywhere
         context.cgroups.renew(name);
         await ensureRealised(context, name);
+        await forgetBelow(context, name);
         clearPending(places, name);
         recovered.push(name);
         continue;

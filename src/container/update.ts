@@ -14,7 +14,14 @@ import { requireOwn } from "./given.ts";
 import { takeIds } from "./ids.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
-import { applyUpdate, compileProgram, ensureRealised, loadSpec, updateContextOf } from "./realise.ts";
+import {
+  applyUpdate,
+  compileProgram,
+  ensureRealised,
+  forgetBelow,
+  loadSpec,
+  updateContextOf,
+} from "./realise.ts";
 import { busyWith } from "./recover.ts";
 import { clearPending, markPending, removeProgram, requireContainer, writeSpecFile } from "./store.ts";
 import type { UpdateOptions } from "./types.ts";
@@ -60,6 +67,7 @@ export async function updateContainer(
     if (hasOwnUsers(spec)) takeIds(places, name);
     markPending(places, name);
     removeProgram(places, name);
+    await forgetBelow(context, name); // for the case that we are killed; what is made of the old spec meanwhile goes below
     try {
       await applyUpdate(context, spec, target);
       writeSpecFile(places, name, formatJson(message, spec));
@@ -67,6 +75,7 @@ export async function updateContainer(
       throw await putBack(context, old, target, error);
     }
     await compileProgram(context, name, spec);
+    await forgetBelow(context, name);
     clearPending(places, name);
   } finally {
     for (const lock of locks.reverse()) lock[Symbol.dispose]();

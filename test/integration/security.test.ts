@@ -384,3 +384,24 @@ test("virtual hosts, started or not: root of its own users may do less there, to
   await safe.update({ security_spec: without });
   assert.match((await shell(safe, look)).stdout, /NoNewPrivs:\s+0\nSeccomp:\s+2/);
 });
+
+test("a container below has what the next one above has, unless it says something itself", async () => {
+  await using rig = Rig.create();
+  const above = await rig.create("/a", { security_spec: {} });
+  const below = await rig.create("/a/b", {});
+  const inner = await rig.create("/a/b/c", { pids: { limit: 100 } });
+  const own = await rig.create("/a/d", { security_spec: { seccomp: "unconfined" } });
+  const seen = async (container: Container): Promise<string[]> => {
+    const hot = await rig.command(["run", container.name, TOOL, "status", "NoNewPrivs", "Seccomp"]);
+    const spawned = await status(container, "NoNewPrivs Seccomp");
+    assert.deepEqual(hot.stdout.match(/\d+/g), spawned);
+    return spawned;
+  };
+  for (const container of [above, below, inner]) assert.deepEqual(await seen(container), ["1", "2"]);
+  assert.deepEqual(await seen(own), ["1", "0"]);
+  await above.update({ security_spec: { no_new_privs: false } });
+  for (const container of [above, below, inner]) assert.deepEqual(await seen(container), ["0", "2"]);
+  await above.update({}, { mode: "replace" });
+  for (const container of [above, below, inner]) assert.deepEqual(await seen(container), ["0", "0"]);
+  assert.deepEqual(await seen(own), ["1", "0"]);
+});
