@@ -38,6 +38,7 @@ const security = {
   newKeyring: true,
   capabilities: { bounding: 3n, permitted: 3n, ambient: 0n, lastCapability: 3, lowerBounding: true },
   seccomp: { filter: new Uint8Array(16), flags: 4 },
+  appArmor: "box",
 };
 
 /** Where each of some calls comes first, in the order in which they were named. */
@@ -96,6 +97,7 @@ test("rights are given up while there are rights to do so, and the filter comes 
     "prctl(PR_SET_PDEATHSIG, 9",
     "rt_sigprocmask(SIG_SETMASK, []",
     "close_range(3,",
+    'write(attribute, "exec box", 8)',
     "prctl(PR_SET_NO_NEW_PRIVS, 1",
     "seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, {len=2, filter})",
     "execve(",

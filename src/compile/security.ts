@@ -7,7 +7,7 @@
  * ─▶ no_new_privs ─▶ seccomp ─▶ execve
  * ```
  */
-import { ERRNO, PR } from "../kernel/constants.ts";
+import { AT_FDCWD, ERRNO, O, PR } from "../kernel/constants.ts";
 import type { ProgramBuilder } from "../kernel/program.ts";
 import type { ProcessSecurity } from "../resources/security/index.ts";
 
@@ -86,12 +86,22 @@ function becomeUser(b: ProgramBuilder, user: Credentials): void {
   b.syscall("setresuid", [user.uid, user.uid, user.uid]);
 }
 
-/** The last thing before execve, which both leave alone. */
+/** The last thing before execve, which all of it leaves alone. */
 export function seal(b: ProgramBuilder, security: ProcessSecurity | undefined): void {
+  if (security?.appArmor !== undefined) confineOnExec(b, security.appArmor);
   if (!security?.noNewPrivs) return;
   b.stage("giving up new privileges");
   b.syscall("prctl", [PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
   installFilter(b, security);
+}
+
+/** The profile that execve changes to (apparmor_lsm(7), security/apparmor/lsm.c). */
+function confineOnExec(b: ProgramBuilder, profile: string): void {
+  b.stage("setting the AppArmor profile");
+  const path = b.string("/proc/self/attr/apparmor/exec");
+  const fd = b.syscall("openat", [AT_FDCWD, path, O.WRONLY | O.CLOEXEC, 0], { into: "attribute" });
+  const text = `exec ${profile}`;
+  b.syscall("write", [fd, b.string(text), Buffer.byteLength(text)]);
 }
 
 function installFilter(b: ProgramBuilder, { seccomp }: ProcessSecurity): void {

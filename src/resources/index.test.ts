@@ -16,8 +16,8 @@ test("all that nothing serves is refused by name, and nothing is ignored", () =>
   refused({ children_limit: 3n }, /^unimplemented: children_limit \(needs a kernel patch/);
   refused({ memory: { limit: 100_000n, max_limit: 200_000n } }, /^unimplemented: memory\.max_limit/);
   refused(
-    { memory: { dirty: {}, stale_page_age: 1 }, security_spec: { apparmor_profile: {} } },
-    /memory\.dirty .*, memory\.stale_page_age .*, security_spec\.apparmor_profile$/,
+    { memory: { dirty: {}, stale_page_age: 1 }, pids: {} },
+    /memory\.dirty .*, memory\.stale_page_age .*$/,
   );
   assert.throws(() => checkSpec({ blockio: {} }, { cgroups: fake.cgroups, name: "/a" }), {
     hint: /^Served now: owner, cpu \(scheduling_latency, .*, memory \(.*limit.*\), owner_group, .*pids \(limit\)\.$/,

@@ -5,6 +5,7 @@ import type { ContainerSpec } from "../../spec/index.ts";
 import type { SecuritySpec } from "../../spec/messages/security.ts";
 import type { Resource } from "../resource.ts";
 import { hasOwnUsers } from "../virtual-host.ts";
+import { checkAppArmor } from "./apparmor.ts";
 import { type CapabilitySets, capabilitySets, checkCapabilities } from "./capabilities.ts";
 import { readFacts, type SecurityFacts } from "./facts.ts";
 import { filterOf, readProfile, type SeccompFilter } from "./seccomp.ts";
@@ -16,6 +17,8 @@ export interface ProcessSecurity {
   /** Undefined: they stay as they are. */
   readonly capabilities: (CapabilitySets & { lastCapability: number; lowerBounding: boolean }) | undefined;
   readonly seccomp: SeccompFilter | undefined;
+  /** The name of an AppArmor profile. */
+  readonly appArmor: string | undefined;
 }
 
 const bit = (number: number): bigint => 1n << BigInt(number);
@@ -27,6 +30,7 @@ export const security: Resource<"security_spec"> = {
 
   check(spec, { proc, spec: whole }) {
     const facts = factsFor(whole, proc);
+    if (spec.apparmor_profile !== undefined) checkAppArmor(spec.apparmor_profile);
     checkCapabilities(spec.capabilities ?? {}, facts);
     const { noNewPrivs, capabilities, seccomp } = processSecurity(spec, hostArch()!, facts);
     if (seccomp !== undefined && !facts.seccomp) {
@@ -73,6 +77,7 @@ export function processSecurity(spec: SecuritySpec, arch: Arch, facts: SecurityF
   return {
     noNewPrivs,
     newKeyring: new_keyring ?? !privileged,
+    appArmor: spec.apparmor_profile?.name,
     capabilities: sets && {
       ...sets,
       lastCapability: facts.lastCapability,

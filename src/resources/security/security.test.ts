@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { FakeCgroups, PURE_V2 } from "../../../test/rig/fake-cgroups.ts";
 import { CAPABILITIES } from "../../features/capabilities.ts";
 import type { SecuritySpec } from "../../spec/messages/security.ts";
+import { checkAppArmor } from "./apparmor.ts";
 import { capabilitySets, namesOf } from "./capabilities.ts";
 import { processSecurity, security, withFilesRead } from "./index.ts";
 
@@ -88,6 +89,7 @@ test("privileged turns off what is not given", () => {
     newKeyring: false,
     capabilities: undefined,
     seccomp: undefined,
+    appArmor: undefined,
   });
   const some = processSecurity({ privileged: true, seccomp: "default", no_new_privs: true }, "x86_64", root);
   assert.equal(some.noNewPrivs, true);
@@ -99,6 +101,21 @@ test("privileged turns off what is not given", () => {
 test("who may not lower the bounding set has no capabilities to keep", () => {
   const { capabilities } = processSecurity({}, "x86_64", { ...root, permitted: 0n });
   assert.deepEqual([capabilities!.lowerBounding, capabilities!.permitted], [false, 0n]);
+});
+
+test("an AppArmor profile has to be there", () => {
+  using active = new FakeCgroups(PURE_V2, {
+    "sys/module/apparmor/parameters/enabled": "Y\n",
+    "sys/kernel/security/apparmor/profiles": "box (enforce)\nother one (complain)\n",
+  });
+  for (const name of ["box", "other one", "unconfined"]) checkAppArmor({ name }, active.path);
+  assert.throws(() => checkAppArmor({ name: "bo" }, active.path), /no profile "bo" is loaded/);
+  for (const name of ["", "a\nb", undefined])
+    assert.throws(() => checkAppArmor(name === undefined ? {} : { name }, active.path), {
+      code: "INVALID_ARGUMENT",
+    });
+  using without = new FakeCgroups(PURE_V2, {});
+  assert.throws(() => checkAppArmor({ name: "box" }, without.path), /AppArmor is not active/);
 });
 
 test("a profile in a file is kept in the spec", () => {

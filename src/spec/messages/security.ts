@@ -1,8 +1,8 @@
 /** `security_spec` of a spec: what its commands may not do, whoever they run as. */
-import { message, NOT_YET, optional, type Resolved, repeated } from "../descriptor.ts";
+import { message, optional, type Resolved, repeated } from "../descriptor.ts";
 
 export const AppArmorProfile = message("SecuritySpec.AppArmorProfile", "A profile of AppArmor.", {
-  name: optional(1, "string", "Name of a profile that is loaded on the host."),
+  name: optional(1, "string", "Name of a profile that is loaded on the host; must be given."),
 });
 export interface AppArmorProfile extends Resolved<typeof AppArmorProfile> {}
 
@@ -34,10 +34,14 @@ export const SecuritySpec = message(
   "SecuritySpec",
   "What commands may not do, whoever they run as. Given, even empty, it protects with all its defaults. Counts for commands that are started from then on.",
   {
-    apparmor_profile: optional(1, AppArmorProfile, "The profile that confines the container.", {
-      default: "none",
-      unserved: NOT_YET,
-    }),
+    apparmor_profile: optional(
+      1,
+      AppArmorProfile,
+      "The profile that confines the container, where the kernel has AppArmor.",
+      {
+        default: "the caller's",
+      },
+    ),
     no_new_privs: optional(
       100,
       "bool",
