@@ -427,6 +427,12 @@ test("an AppArmor profile confines", { skip: appArmor ? false : "no AppArmor her
     assert.match(seen.stderr, /secret: Permission denied/);
     const hot = await rig.command(["run", "a", "/bin/sh", "-c", read]);
     assert.equal(hot.stdout, `${name} (enforce)\ntext\n`);
+    const current = "cat /proc/self/attr/apparmor/current";
+    assert.equal((await shell(container, current, "65534:65534")).stdout, `${name} (enforce)\n`);
+    using files = new Rootfs();
+    const view = { virtual_host: {}, filesystem: { rootfs: files.path } };
+    const inside = await rig.create("/b", { ...view, security_spec: { apparmor_profile: { name } } });
+    assert.equal((await shell(inside, current)).stdout, `${name} (enforce)\n`);
   } finally {
     parser("--remove");
   }

@@ -7,7 +7,7 @@ import { callsOf } from "../../kernel/seccomp/calls.ts";
 import { defaultPlan } from "../../kernel/seccomp/default.ts";
 import { compileFilter, type FilterPlan } from "../../kernel/seccomp/filter.ts";
 import { parseProfile } from "../../kernel/seccomp/parse.ts";
-import { planOf } from "../../kernel/seccomp/profile.ts";
+import { type Profile, planOf } from "../../kernel/seccomp/profile.ts";
 import { invalid } from "../resource.ts";
 import { namesOf } from "./capabilities.ts";
 import type { SecurityFacts } from "./facts.ts";
@@ -21,6 +21,8 @@ export interface SeccompFilter {
 
 const FIELD = "security_spec.seccomp";
 const SPEC_ALLOW = 4;
+/** Kept in a spec, as a text in JSON, where each quotation mark takes two bytes, it stays below what a spec may have. */
+const MOST_BYTES = 500_000;
 
 /** Puts the profile that a path names in the place of the path. Throws when it cannot be read, or is none. */
 export function readProfile(seccomp: string): string {
@@ -31,7 +33,7 @@ export function readProfile(seccomp: string): string {
   } catch (error) {
     throw fromSystemError(error, "read", seccomp, `${FIELD} names it.`);
   }
-  parseProfile(text, seccomp); // here, for the errors to name the file
+  parse(text, seccomp); // here, for the errors to name the file
   return text.trim();
 }
 
@@ -51,10 +53,16 @@ export function filterOf(
       `${FIELD} ${JSON.stringify(seccomp.slice(0, 64))}: expected default, unconfined, a profile ({…}) or the absolute path of one`,
     );
   }
-  const profile = parseProfile(seccomp, FIELD);
+  const profile = parse(seccomp, FIELD);
   const plan = planOf(profile, { arch, capabilities, kernel: facts.kernel });
   refuseStillborn(plan, arch);
   return { filter: compile(plan), flags: profile.flags };
+}
+
+function parse(text: string, name: string): Profile {
+  const size = Buffer.byteLength(text);
+  if (size > MOST_BYTES) throw invalid(`${name}: a profile of ${size} bytes, at most ${MOST_BYTES}`);
+  return parseProfile(text, name);
 }
 
 function compile(plan: FilterPlan): Uint8Array {

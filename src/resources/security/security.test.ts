@@ -59,6 +59,7 @@ test("a section that makes no sense is refused", () => {
   refused({ capabilities: { ambient: ["CAP_SYS_ADMIN"] } }, /ambient: CAP_SYS_ADMIN is not among/);
   refused({ seccomp: "defualt" }, /seccomp "defualt": expected default, unconfined, a profile/);
   refused({ seccomp: "{" }, /unexpected end of text/);
+  refused({ seccomp: `{"comment":"${"x".repeat(500_000)}"}` }, /a profile of 500014 bytes, at most 500000/);
   refused({ seccomp: '{"defaultAction":"SCMP_ACT_ERRNO"}' }, /allows no execve/);
   const killer = {
     defaultAction: "SCMP_ACT_ALLOW",
