@@ -10,12 +10,16 @@
  */
 import type { Container } from "./container/container.ts";
 import { Lmctfy } from "./container/lmctfy.ts";
+import type { SandboxOptions } from "./sandbox/options.ts";
+import { makeSandbox, type Sandbox } from "./sandbox/sandbox.ts";
 
 export { Container } from "./container/container.ts";
 export { Lmctfy, type LmctfyOptions } from "./container/lmctfy.ts";
 export type * from "./container/types.ts";
 export { ERROR_CODES, type ErrorCode, LmctfyError } from "./errors.ts";
 export type { ResourceUse } from "./kernel/rusage.ts";
+export type { SandboxMount, SandboxOptions } from "./sandbox/options.ts";
+export { makeSandbox, Sandbox, type SandboxResult, type SandboxRunOptions } from "./sandbox/sandbox.ts";
 export {
   type ContainerSpec,
   type ContainerSpecInput,
@@ -38,3 +42,16 @@ export const get = (...args: Parameters<Lmctfy["get"]>): Promise<Container> => t
 /** `Lmctfy.list` of the standard installation. */
 export const list = (...args: Parameters<Lmctfy["list"]>): Promise<Container[]> =>
   theStandard().list(...args);
+
+/**
+ * A sandbox of the standard installation: a place for code that nobody trusts.
+ *
+ * ```ts
+ * await using box = await sandbox({ memory: "256M", cpus: 0.5, timeout: "5s", files: { "main.js": code } });
+ * const { stdout, exitCode, timedOut, oom } = await box.run(["node", "main.js"]);
+ * ```
+ *
+ * @throws INVALID_ARGUMENT, or what `create` and `start` throw
+ */
+export const sandbox = (options: SandboxOptions = {}): Promise<Sandbox> =>
+  makeSandbox(theStandard(), options);

@@ -16,7 +16,6 @@ import {
   reportValue,
 } from "./child.ts";
 import { clone3 } from "./clone.ts";
-import { defaultInit } from "./init.ts";
 import { claimInit, noteInit, WATCH_FD } from "./join.ts";
 import { EXIT_RECORD, exitRecord, letGo, OOM_TEXT_SIZE, readOomFile, waitAndRecord } from "./monitor.ts";
 import { refusePaused } from "./paused.ts";
@@ -38,8 +37,10 @@ export interface SpawnInput {
   user: Credentials | undefined;
   stdio: readonly ("pipe" | "inherit" | "ignore")[];
   detached: boolean;
-  /** It is the init of a virtual host, detached: `default` = ours instead of argv. */
-  init?: "default" | "argv" | undefined;
+  /** It is the init of a virtual host, detached. */
+  isInit?: boolean;
+  /** What the child does instead of executing argv; it never comes back. */
+  action?: ((b: ProgramBuilder, report: ReportPipe) => void) | undefined;
 }
 
 export interface SpawnProgram {
@@ -105,7 +106,7 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   }
   const argv = b.pointers(input.argv.map(word => b.string(word)));
   const env = b.pointers(input.env.map(entry => b.string(entry)));
-  if (input.init === "default") defaultInit(b);
+  if (input.action) input.action(b, report);
   else execCommand(b, mask, argv, env, input.entrance);
   b.place(end);
   return { program: b.build(), pid, pidfd, pipes: ours };
@@ -170,18 +171,18 @@ function startMonitor(
   b.jumpIf(monitor, "!=", 0, inParent);
   b.report(answer.write);
   b.syscall("setsid", []);
-  const watch = input.init && claimInit(b, input.runtimeDirectory);
+  const watch = input.isInit && claimInit(b, input.runtimeDirectory);
   b.stage("starting the command");
   starter.start(pid, report, run.child);
   if (watch) noteInit(b, watch, pid);
   reportValue(b, answer.write, pid);
-  letGo(b, input.init ? WATCH_FD : undefined);
+  letGo(b, input.isInit ? WATCH_FD : undefined);
   waitAndRecord(b, {
     pid,
     record,
     runtimeDirectory: input.runtimeDirectory,
     oomFile: input.oomFile,
-    dropsProgram: input.init !== undefined,
+    dropsProgram: input.isInit ?? false,
   });
   b.place(inParent);
   for (const ending of [answer.write, report.write, report.read]) b.syscall("close", [ending]);

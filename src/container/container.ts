@@ -13,6 +13,7 @@ import type { Context } from "./context.ts";
 import { destroyContainer, lockAgainstStarters } from "./destroy.ts";
 import { enterContainer } from "./enter.ts";
 import { readExitRecord } from "./exit-record.ts";
+import { type ReadFileOptions, readInside, writeInside } from "./files.ts";
 import { allBelow, allChildren, isForeign, requireKnown } from "./foreign.ts";
 import { freezeContainer, stateOf, thawContainer } from "./freeze.ts";
 import { requireOwn } from "./given.ts";
@@ -20,6 +21,7 @@ import { initOf } from "./init-process.ts";
 import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
 import { busyWith, recover } from "./recover.ts";
 import { realiseAgain, runInContainer } from "./run.ts";
+import { killAllBut } from "./spare.ts";
 import { type StopOptions, startContainer, stopContainer } from "./start.ts";
 import { clearPending, isGiven, markPending, requireContainer } from "./store.ts";
 import type {
@@ -164,6 +166,36 @@ export class Container implements AsyncDisposable {
   async stop(options: StopOptions = {}): Promise<void> {
     await recover(this.#context);
     await stopContainer(this.#context, this.name, options);
+  }
+
+  /**
+   * Makes or replaces a file in a virtual host that runs, as root in there. Missing directories on the way are made.
+   *
+   * @param path absolute, as a process inside sees it
+   * @throws FAILED_PRECONDITION when it does not run, RESOURCE_EXHAUSTED when there is no room, or the kernel's refusal
+   */
+  async writeFile(
+    path: string,
+    content: string | Uint8Array,
+    options: { mode?: number } = {},
+  ): Promise<void> {
+    await writeInside(this.#context, this.name, path, content, options.mode);
+  }
+
+  /**
+   * The bytes of a regular file in a virtual host that runs, as root in there may read it.
+   *
+   * @param path absolute, as a process inside sees it; links are followed as they are for it
+   * @throws NOT_FOUND, INVALID_ARGUMENT for what is no regular file, RESOURCE_EXHAUSTED for one that is too large
+   */
+  async readFile(path: string, options: ReadFileOptions = {}): Promise<Buffer> {
+    return readInside(this.#context, this.name, path, options);
+  }
+
+  /** Kills every process of a virtual host that runs but its init. */
+  async killAllButInit(): Promise<void> {
+    const init = await this.initPid();
+    if (init !== undefined && this.name !== "/") await killAllBut(this.#context, this.name, init);
   }
 
   /** The pid of the init of a virtual host that runs, as this process sees it; undefined when it does not. */

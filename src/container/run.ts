@@ -30,6 +30,7 @@ export async function runInContainer(
   name: string,
   argv: readonly string[],
   options: RunOptions,
+  action?: SpawnInput["action"],
 ): Promise<ContainerProcess> {
   checkArguments(name, argv, options);
   options.signal?.throwIfAborted();
@@ -38,7 +39,7 @@ export async function runInContainer(
   // The init of a virtual host has ended, and its monitor has dropped the program that joined it.
   if (!existsSync(programFile(context.places, name)) && !context.busy.has(name))
     await realiseAgain(context, name);
-  const makeInput = (): Promise<SpawnInput> => spawnInput(context, name, argv, options);
+  const makeInput = (): Promise<SpawnInput> => spawnInput(context, name, argv, options, action);
   const before = readOomCounters(context, name);
   const started = await start(context, name, makeInput, options.signal);
   return processOf(context, name, before, started, options);
@@ -50,10 +51,11 @@ async function spawnInput(
   name: string,
   argv: readonly string[],
   options: RunOptions,
+  action: SpawnInput["action"],
 ): Promise<SpawnInput> {
   const spec = await loadSpec(context, name);
   const own = spec.virtual_host !== undefined;
-  const rootfs = own ? (spec.filesystem?.rootfs ?? "/") : undefined;
+  const rootfs = own && !spec.filesystem?.empty_root ? (spec.filesystem?.rootfs ?? "/") : undefined;
   return {
     entrance: await entranceOf(context, name, spec),
     runtimeDirectory: runtimeDirectory(context.places, name),
@@ -65,6 +67,7 @@ async function spawnInput(
     user: await userOf(context, options.user, rootfs),
     stdio: threeOf(options.stdio ?? (options.detached ? "ignore" : "pipe")),
     detached: options.detached ?? false,
+    action,
   };
 }
 

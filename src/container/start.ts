@@ -8,6 +8,7 @@
  * Whether it runs is a lock that the init's monitor holds (compile/join.ts); no file has to be believed.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { defaultInit } from "../compile/init.ts";
 import { compileSpawn } from "../compile/spawn.ts";
 import { LmctfyError } from "../errors.ts";
 import { ProgramFailure } from "../kernel/executor.ts";
@@ -69,7 +70,8 @@ async function spawnInit(context: Context, name: string, spec: ContainerSpec): P
     user: undefined,
     stdio: ["ignore", "ignore", "ignore"],
     detached: true,
-    init: argv.length === 0 ? "default" : "argv",
+    isInit: true,
+    action: argv.length === 0 ? defaultInit : undefined,
   });
   try {
     return Number((await context.executor.run(program)).registers[pid.index]);

@@ -21,7 +21,9 @@ export const filesystem: Resource<"filesystem"> = {
   section: "filesystem",
 
   check(spec) {
-    const { rootfs, mounts } = spec;
+    const { rootfs, mounts, empty_root } = spec;
+    if (rootfs !== undefined && empty_root)
+      throw invalid("filesystem.rootfs and filesystem.empty_root exclude each other");
     if (rootfs !== undefined) {
       checkPath("filesystem.rootfs", rootfs);
       if (!isDirectory("filesystem.rootfs", rootfs))

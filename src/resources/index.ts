@@ -75,7 +75,7 @@ function checkView(spec: ContainerSpec): void {
     checkJoined(spec);
     return;
   }
-  for (const field of ["rootfs", "mounts", "read_only"] as const) {
+  for (const field of ["rootfs", "mounts", "read_only", "empty_root"] as const) {
     if (files?.[field] === undefined) continue;
     throw invalid(`filesystem.${field} needs a virtual_host beside it`, "Add `virtual_host:{}`.");
   }

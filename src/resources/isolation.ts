@@ -44,8 +44,8 @@ export interface Isolation {
   ids: IdRange | undefined;
   hostname: string | undefined;
   domainname: string | undefined;
-  /** Absolute path of the directory that becomes `/`. */
-  rootfs: string;
+  /** Absolute path of the directory that becomes `/`; undefined = an empty one. */
+  rootfs: string | undefined;
   /** Whether the files of the root show up with the ids inside that they have outside (idmapped mounts). */
   mapsRoot: boolean;
   readOnly: boolean;
@@ -76,6 +76,4 @@ export interface Joining {
   /** Those that are not the caller's. */
   namespaces: readonly NamespaceKind[];
   ownUsers: boolean;
-  /** The root as it lies on the host, for what has to be read in it. */
-  rootfs: string;
 }

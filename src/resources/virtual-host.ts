@@ -52,14 +52,14 @@ export function isolationOf(
   const files = spec.filesystem ?? {};
   const namespaces = host.namespaces ?? {};
   const choices = Object.fromEntries(KINDS.map(kind => [kind, choiceOf(namespaces, kind)]));
-  const rootfs = files.rootfs ?? "/";
+  const rootfs = files.empty_root ? undefined : (files.rootfs ?? "/");
   return {
     namespaces: choices as Record<NamespaceKind, NamespaceChoice>,
     ids,
     hostname: host.virtual_hostname ?? name.slice(name.lastIndexOf("/") + 1).slice(0, LONGEST_NAME),
     domainname: host.domain_name,
     rootfs,
-    mapsRoot: rootfs !== "/",
+    mapsRoot: rootfs !== undefined && rootfs !== "/",
     readOnly: files.read_only ?? false,
     mounts: plannedMounts(files),
     sysctls: (host.sysctl ?? []).map(({ name: key, value }) => [key!, value!]),
@@ -67,12 +67,11 @@ export function isolationOf(
 }
 
 /** What of it a process joins whose init has this pid. */
-export function joiningOf({ namespaces, ids, rootfs }: Isolation, pid: number): Joining {
+export function joiningOf({ namespaces, ids }: Isolation, pid: number): Joining {
   return {
     pid,
     namespaces: KINDS.filter(kind => namespaces[kind].kind !== "host"),
     ownUsers: ids !== undefined,
-    rootfs,
   };
 }
 
@@ -80,7 +79,8 @@ export function joiningOf({ namespaces, ids, rootfs }: Isolation, pid: number): 
 export function hasOwnUsers({ virtual_host, filesystem }: ContainerSpec): boolean {
   if (virtual_host === undefined) return false;
   const { user } = virtual_host.namespaces ?? {};
-  return user === undefined ? (filesystem?.rootfs ?? "/") !== "/" : user === "new";
+  if (user !== undefined) return user === "new";
+  return filesystem?.empty_root === true || (filesystem?.rootfs ?? "/") !== "/";
 }
 
 /** Who has users of its own has no rights over a namespace that others own, and so none to join it (setns(2)). */

@@ -45,6 +45,8 @@ export class Isolate {
   readonly #b: ProgramBuilder;
   readonly #isolation: Isolation;
   readonly #root: Register;
+  /** What of the host is the root, if anything is. */
+  readonly #roots: Register[];
   readonly #binds: Register[];
   readonly #sys: Register | undefined;
   readonly #devices: Devices;
@@ -60,9 +62,13 @@ export class Isolate {
     const { ids, namespaces } = isolation;
     this.#joined = openJoined(b, isolation);
     b.stage("opening the root filesystem");
-    this.#root = cloneTree(b, isolation.rootfs, { into: "root" });
-    // What the host mounts in it later is the host's; nothing that the container does comes back.
-    setAttributes(b, this.#root, mountAttributes(b, 0, { propagation: MS_PRIVATE }), { recursive: true });
+    this.#root = b.register("root");
+    this.#roots = isolation.rootfs === undefined ? [] : [this.#root];
+    if (isolation.rootfs !== undefined) {
+      cloneTree(b, isolation.rootfs, { into: this.#root });
+      // What the host mounts in it later is the host's; nothing that the container does comes back.
+      setAttributes(b, this.#root, mountAttributes(b, 0, { propagation: MS_PRIVATE }), { recursive: true });
+    }
     b.stage("opening what is mounted");
     this.#binds = isolation.mounts.flatMap((mount, i) => {
       if (mount.kind !== "bind") return [];
@@ -92,7 +98,7 @@ export class Isolate {
   afterClone(pid: Register): void {
     const b = this.#b;
     if (this.#go && this.#isolation.ids) {
-      mapIds(b, pid, this.#isolation.ids, this.#isolation.mapsRoot ? [this.#root] : []);
+      mapIds(b, pid, this.#isolation.ids, this.#isolation.mapsRoot ? this.#roots : []);
       b.syscall("write", [this.#go.write, b.string("."), 1]);
     }
     b.stage("starting the command");
@@ -108,7 +114,7 @@ export class Isolate {
     const joined = this.#joined.map(({ fd }) => fd);
     const go = this.#go ? [this.#go.read, this.#go.write] : [];
     return [
-      this.#root,
+      ...this.#roots,
       ...this.#binds,
       ...this.#devices.held,
       ...(this.#sys ? [this.#sys] : []),
@@ -133,6 +139,10 @@ export class Isolate {
 
     b.stage("setting up the root filesystem");
     b.syscall("mount", [0, b.string("/"), 0, MS.REC | MS_PRIVATE, 0]);
+    if (this.#roots.length === 0) {
+      const safe = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV;
+      freshMount(b, "tmpfs", safe, [["mode", "0755"]], this.#root, use.context);
+    }
     attachOverRoot(b, this.#root);
     b.syscall("umask", [0]);
     const inRoot = new InRoot(b, this.#root);

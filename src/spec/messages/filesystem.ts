@@ -62,5 +62,11 @@ export const FilesystemSpec = message("FilesystemSpec", "The files that the cont
     "Whether the container can only read its root. What is mounted in it is not part of it.",
     { default: "false" },
   ),
+  empty_root: optional(
+    101,
+    "bool",
+    "Whether the root is an empty file system in memory, in which there is only what is mounted; excludes `rootfs`.",
+    { default: "false" },
+  ),
 });
 export interface FilesystemSpec extends Resolved<typeof FilesystemSpec> {}
