@@ -37,6 +37,7 @@ export function claimInit(b: ProgramBuilder, runtimeDirectory: string): Register
   const path = b.string(`${runtimeDirectory}/${INIT_FILE}`);
   const fd = b.syscall("openat", [AT_FDCWD, path, O.RDWR | O.CREAT | O.CLOEXEC, 0o600], { into: "watch" });
   b.syscall("flock", [fd, LOCK.EX | LOCK.NB]);
+  b.syscall("ftruncate", [fd, 0]); // until the new one is noted, nobody takes the last one for it
   return fd;
 }
 

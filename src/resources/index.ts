@@ -64,8 +64,14 @@ export function checkSpec(spec: ContainerSpec, context: CheckContext): void {
   refuseUnserved(spec);
   if (spec.owner !== undefined) checkRange("owner", spec.owner, 0n, MAX_ID, "");
   if (spec.owner_group !== undefined) checkRange("owner_group", spec.owner_group, 0n, MAX_ID, "");
-  each(spec, "left out", (resource, section) => resource.check(section, { ...context, spec }));
+  const whole = withProtection(spec);
+  each(whole, "left out", (resource, section) => resource.check(section, { ...context, spec: whole }));
   checkView(spec);
+}
+
+/** A virtual host hides the machine, and so its commands have few rights unless the spec says otherwise. */
+function withProtection(spec: ContainerSpec): ContainerSpec {
+  return spec.virtual_host && !spec.security_spec ? { ...spec, security_spec: {} } : spec;
 }
 
 /** A root and mounts of its own are for a container with a view of its own. */
@@ -114,9 +120,10 @@ export function updateSteps(spec: ContainerSpec, context: UpdateContext): HostSt
 }
 
 export function processSettings(spec: ContainerSpec): ProcessSettings {
+  const whole = withProtection(spec);
   return Object.assign(
     {},
-    ...each(spec, "left out", (resource, section) => resource.processSettings?.(section, spec)),
+    ...each(whole, "left out", (resource, section) => resource.processSettings?.(section, whole)),
   );
 }
 

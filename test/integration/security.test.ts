@@ -363,7 +363,7 @@ test("virtual hosts, started or not: root of its own users may do less there, to
   using files = new Rootfs();
   using others = new Rootfs();
   const view = (rootfs: string) => ({ virtual_host: {}, filesystem: { rootfs } });
-  const open = await rig.create("/open", view(others.path));
+  const open = await rig.create("/open", { ...view(others.path), security_spec: { privileged: true } });
   const all = { capabilities: { add: ["ALL"], drop: ["CAP_SYS_ADMIN"] } };
   const safe = await rig.create("/safe", { ...view(files.path), security_spec: all });
   const mount = "mount -t tmpfs none /tmp && echo mounted";

@@ -24,6 +24,9 @@ async function output(container: Container, argv: readonly string[], options = {
   return out + error;
 }
 
+/** For what takes more rights than commands of a virtual host have by default. */
+const privileged = { security_spec: { privileged: true } };
+
 const shell = (container: Container, script: string) => output(container, ["/bin/sh", "-c", script]);
 
 function hostOf(files: Rootfs, more: ContainerSpecInput = {}): ContainerSpecInput {
@@ -33,7 +36,7 @@ function hostOf(files: Rootfs, more: ContainerSpecInput = {}): ContainerSpecInpu
 test("it has processes, a name, files and a network of its own", async () => {
   await using rig = Rig.create();
   using files = new Rootfs();
-  const box = await rig.create("/box", hostOf(files));
+  const box = await rig.create("/box", hostOf(files, privileged));
   assert.match(await shell(box, "echo $$; ps | wc -l"), /^1\n[345]\n$/);
   assert.equal(await shell(box, "hostname"), "box\n");
   assert.equal(await shell(box, "hostname other; hostname"), "other\n");
@@ -215,6 +218,27 @@ test("what the kernel tells about the host is hidden or cannot be changed", asyn
   await box.destroy();
 });
 
+test("what its root would need to undo that is refused", async () => {
+  await using rig = Rig.create();
+  using files = new Rootfs();
+  const box = await rig.create("/box", hostOf(files));
+  for (const started of [false, true]) {
+    if (started) await box.start();
+    for (const script of [
+      "umount /proc/keys",
+      "mount -t tmpfs none /tmp",
+      "mount -o remount,rw /sys",
+      "unshare -r true",
+      "hostname other",
+      "nsenter -t 1 -n true",
+    ]) {
+      assert.match(await shell(box, `${script} 2>&1 || echo refused`), /refused\n$/, script);
+    }
+    assert.match(await shell(box, "cat /proc/self/status"), /NoNewPrivs:\t1.*Seccomp:\t2/s);
+  }
+  await box.destroy({ force: true });
+});
+
 test("no descriptor, directory or process of the host is in reach", async () => {
   await using rig = Rig.create();
   using files = new Rootfs();
@@ -332,7 +356,7 @@ test("what makes no sense is refused, and changes nothing", async () => {
 test("started, commands share it; stopped, all of it ends", async () => {
   await using rig = Rig.create();
   using files = new Rootfs();
-  const box = await rig.create("/box", hostOf(files));
+  const box = await rig.create("/box", hostOf(files, privileged));
   const init = await box.start();
   assert.equal(await box.initPid(), init);
   assert.deepEqual(await box.pids(), [init]);
