@@ -20,6 +20,8 @@ export interface Condition {
   readonly mask?: bigint;
   /** Whether it holds where the comparison does not. */
   readonly negated?: boolean;
+  /** Only the lower halves are compared: all that there is of an argument in a 32-bit world. */
+  readonly narrow?: boolean;
 }
 
 /** What happens to a call: the action of the first case whose conditions all hold. */
@@ -155,11 +157,16 @@ function block(b: Assembler, { cases, otherwise }: Decision): Target {
 }
 
 const ALL = (1n << 64n) - 1n;
+const LOWER = 0xffff_ffffn;
 
 /** Compares 64 bits, 32 at a time, the upper ones first. */
 function compare(b: Assembler, condition: Condition, yes: Target, no: Target): Target {
-  const { index, test, value, mask = ALL, negated } = condition;
+  const { index, test, value, mask = ALL, negated, narrow } = condition;
   if (negated) return compare(b, { ...condition, negated: false }, no, yes);
+  if (narrow && test === "==") {
+    const lower = { index, test, value: value & LOWER, mask: mask & LOWER };
+    return compare(b, lower, yes, no);
+  }
   const [valueLow, valueHigh] = halves(value);
   const [low, high] = [argument(index), argument(index) + 4];
   if (test === "==") {
@@ -169,10 +176,11 @@ function compare(b: Assembler, condition: Condition, yes: Target, no: Target): T
     return maskHigh === 0 ? lower : b.load(high, b.jump("JEQ", valueHigh, lower, no), maskHigh);
   }
   const lower = b.load(low, b.jump(test === ">=" ? "JGE" : "JGT", valueLow, yes, no));
+  if (narrow) return lower;
   const equal = b.jump("JEQ", valueHigh, lower, no);
   return b.load(high, b.jump("JGT", valueHigh, yes, equal));
 }
 
 function halves(value: bigint): [low: number, high: number] {
-  return [Number(value & 0xffff_ffffn), Number(value >> 32n)];
+  return [Number(value & LOWER), Number(value >> 32n)];
 }

@@ -7,6 +7,7 @@
  * - An entry whose action is the default says nothing.
  * - Several conditions on different arguments all have to hold; when two are about one argument, each is an entry of
  *   its own.
+ * - In a 32-bit world conditions are about the lower 32 bits.
  * - Names that no architecture here has are left out.
  * - Where the default is not to allow, calls newer than all that the profile names fail with ENOSYS, for programs
  *   then use an older call.
@@ -69,6 +70,7 @@ export function planOf(profile: Profile, context: ProfileContext): FilterPlan {
 
 function tableOf(profile: Profile, entries: readonly Entry[], abi: Abi): CallTable {
   const known = callsOf(abi);
+  const narrow = abi === "x86" || abi === "x32" || abi === "arm";
   // Also those that only entries name which do not count here: their author knew them.
   const named = new Map<string, Entry[]>(
     profile.entries.flatMap(({ names }) => names.map(name => [name, []])),
@@ -77,9 +79,14 @@ function tableOf(profile: Profile, entries: readonly Entry[], abi: Abi): CallTab
   const calls = new Map<number, Decision>();
   for (const [name, about] of named) {
     const number = known.get(name);
-    if (number !== undefined) calls.set(number, decide(about, profile.defaultAction));
+    if (number !== undefined)
+      calls.set(number, decide(narrow ? about.map(narrowed) : about, profile.defaultAction));
   }
   return { calls, unlisted: profile.defaultAction, ...newer(profile, known) };
+}
+
+function narrowed(entry: Entry): Entry {
+  return { ...entry, conditions: entry.conditions.map(each => ({ ...each, narrow: true })) };
 }
 
 function decide(entries: readonly Entry[], otherwise: Action): Decision {

@@ -5,7 +5,7 @@ import { checkFilter, runFilter } from "../../../test/rig/bpf.ts";
 import type { Arch } from "../arch.ts";
 import { type Action, answerOf } from "./action.ts";
 import { encodeFilter, MAX_INSTRUCTIONS } from "./assembler.ts";
-import { ABIS_OF, AUDIT_ARCH, callsOf } from "./calls.ts";
+import { ABIS_OF, type Abi, AUDIT_ARCH, callsOf } from "./calls.ts";
 import { DENIED, defaultPlan } from "./default.ts";
 import { type Condition, compileInstructions } from "./filter.ts";
 import { parseProfile } from "./parse.ts";
@@ -149,12 +149,18 @@ const profile: fc.Arbitrary<Profile> = fc.record({
   entries: fc.array(entry, { maxLength: 12 }),
 });
 
+/** What of an argument a world compares. */
+const widthOf = (abi: Abi): bigint =>
+  abi === "x86_64" || abi === "aarch64" ? (1n << 64n) - 1n : 0xffff_ffffn;
+
 function holds(
   { index, test: how, value, mask = (1n << 64n) - 1n, negated }: Condition,
   args: bigint[],
+  width: bigint,
 ): boolean {
-  const arg = args[index]!;
-  const so = how === "==" ? (arg & mask) === value : how === ">=" ? arg >= value : arg > value;
+  const arg = args[index]! & width;
+  const to = value & width;
+  const so = how === "==" ? (arg & mask) === to : how === ">=" ? arg >= to : arg > to;
   return so !== (negated ?? false);
 }
 
@@ -164,6 +170,7 @@ function meaning(
   capabilities: readonly string[],
   name: string,
   args: bigint[],
+  width: bigint,
 ): number {
   const here = entries.filter(
     ({ includes, excludes, names, action: its }) =>
@@ -177,7 +184,7 @@ function meaning(
   for (const { conditions, action: its } of here) {
     const indexes = conditions.map(({ index }) => index);
     const repeated = new Set(indexes).size < indexes.length;
-    const match = (c: Condition) => holds(c, args);
+    const match = (c: Condition) => holds(c, args, width);
     if (repeated ? conditions.some(match) : conditions.every(match)) return answerOf(its);
   }
   return answerOf(defaultAction);
@@ -205,7 +212,11 @@ test("a filter answers what its profile means, in every world", () => {
               const { answer } = runFilter(filter, { arch: AUDIT_ARCH[abi], number, args });
               const named = given.entries.some(({ names }) => names.includes(name));
               if (open && named)
-                assert.equal(answer, meaning(given, capabilities, name, args), `${abi} ${name}`);
+                assert.equal(
+                  answer,
+                  meaning(given, capabilities, name, args, widthOf(abi)),
+                  `${abi} ${name}`,
+                );
               if (!open) assert.equal(answer, abi === "x32" ? ENOSYS : KILL);
             }
           }
