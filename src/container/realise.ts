@@ -51,9 +51,9 @@ export async function entranceOf(context: Context, name: string, spec: Container
   return pid === undefined ? { ...entrance, isolation } : { ...entrance, joining: joiningOf(isolation, pid) };
 }
 
-/** A container without a section about security has that of the next one above it that has. */
+/** A container without a section about security has that of the next one above it that has; a virtual host is protected anyway. */
 async function withInherited(context: Context, name: string, spec: ContainerSpec): Promise<ContainerSpec> {
-  if (spec.security_spec !== undefined) return spec;
+  if (spec.security_spec !== undefined || spec.virtual_host !== undefined) return spec;
   const parent = parentOf(name);
   if (parent === undefined || parent === "/") return spec;
   const { security_spec } = await withInherited(context, parent, await loadSpec(context, parent));

@@ -401,6 +401,9 @@ test("a container below has what the next one above has, unless it says somethin
   assert.deepEqual(await seen(own), ["1", "0"]);
   await above.update({ security_spec: { no_new_privs: false } });
   for (const container of [above, below, inner]) assert.deepEqual(await seen(container), ["0", "2"]);
+  await above.update({ security_spec: { privileged: true } });
+  const host = await rig.create("/a/host", { virtual_host: {} });
+  assert.match((await shell(host, "grep Seccomp: /proc/self/status")).stdout, /\t2\n/);
   await above.update({}, { mode: "replace" });
   for (const container of [above, below, inner]) assert.deepEqual(await seen(container), ["0", "0"]);
   assert.deepEqual(await seen(own), ["1", "0"]);
