@@ -383,11 +383,15 @@ export const COMMANDS: readonly Command[] = [
     flags: ["config"],
     summary: "prepare the machine",
     about: [
-      "Prepares the machine for containers: directories and the cgroup subtree. The other commands do the same when it has not been done; after a reboot, too. An InitSpec may be given as an argument or with -c.",
+      "Prepares the machine for containers: directories and the cgroup subtree. After a restart of the machine it makes the cgroups and programs of all containers again, and prints their names; nothing runs in them. What is there already is left alone. The other commands do the same for the container they work on. An InitSpec may be given as an argument or with -c.",
+      "The systemd unit lmctfy.service does this at each start of the machine: systemctl enable --now lmctfy",
     ],
-    json: "{}",
-    examples: [{ call: "lmctfy init", does: "once after installation, if at all" }],
-    exits: [{ code: "12", when: "the machine lacks what is needed" }],
+    json: '{"containers": [{"name": "/web"}]}',
+    examples: [{ call: "lmctfy init", does: "after installation or a restart, if at all" }],
+    exits: [
+      { code: "9", when: "a container could not be made again; the others were" },
+      { code: "12", when: "the machine lacks what is needed" },
+    ],
   },
   {
     words: ["gc"],

@@ -30,6 +30,7 @@ export async function initialise(context: Context, spec: InitSpec): Promise<void
   const mounts = (spec.cgroup_mount ?? []).map(mount => wanted(mount, context.cgroups.layout));
   for (const mount of mounts) if (mount) await mountHierarchy(context, mount);
   if (mounts.some(mount => mount !== undefined)) context.forgetCgroups();
+  await context.requireDelegation();
   applySteps(context.cgroups.rootSteps());
 }
 

@@ -10,6 +10,8 @@ import { resolveName } from "./names.ts";
 import { explainKill } from "./oom.ts";
 import { probeSyscalls } from "./probe.ts";
 import { recover } from "./recover.ts";
+import { reviveAll } from "./revive.ts";
+import type { InitResult } from "./types.ts";
 
 export interface LmctfyOptions {
   /**
@@ -41,10 +43,15 @@ export class Lmctfy implements Disposable {
     return resolveName(name, () => this.detect());
   }
 
-  /** Prepares the machine: mounts the hierarchies that the spec asks for and makes the cgroup subtree. Idempotent. */
-  async init(spec: InitSpec = {}): Promise<void> {
+  /**
+   * Prepares the machine: mounts the hierarchies that the spec asks for, makes the cgroup subtree, and gives all containers
+   * again what a restart of the machine took from them, so that they are as they were, with nothing running in them.
+   * Idempotent: what is whole is left alone.
+   */
+  async init(spec: InitSpec = {}): Promise<InitResult> {
     await recover(this.#context);
     await initialise(this.#context, spec);
+    return reviveAll(this.#context);
   }
 
   /**

@@ -1,6 +1,8 @@
 /** Shapes of the public API that are more than one file's business. */
+
 import type { Readable, Writable } from "node:stream";
 import type { FreezeOptions } from "../cgroup/driver.ts";
+import type { LmctfyError } from "../errors.ts";
 import type { PlannedStep } from "../kernel/image.ts";
 import type { ResourceUse } from "../kernel/rusage.ts";
 
@@ -106,4 +108,12 @@ export interface UpdateOptions {
   mode?: "diff" | "replace";
   /** Gives up waiting for others that work on the container; once the change has begun it is completed. */
   signal?: AbortSignal | undefined;
+}
+
+/** What `init` did for containers that a restart of the machine had left without cgroups. */
+export interface InitResult {
+  /** The names of those that are whole again, parents first. */
+  revived: string[];
+  /** Those that could not be made again, with the reason. */
+  failed: { name: string; error: LmctfyError }[];
 }

@@ -2,6 +2,9 @@
 import { type Arch, ELF_MACHINE } from "./arch.ts";
 import { type DataRef, KIND, NO_REGISTER, type Program } from "./program.ts";
 
+/** Where in an image the stamp of machine and boot is. */
+export const STAMP_OFFSET = 64;
+
 export const FORMAT_VERSION = 1;
 export const HEADER_SIZE = 72;
 export const OPERATION_SIZE = 72;
@@ -74,7 +77,7 @@ export function encodeProgram(program: Program): Uint8Array {
     u32(52, place(program.returned));
     u32(56, program.returned.extent);
   }
-  view.setBigUint64(64, program.stamp, true);
+  view.setBigUint64(STAMP_OFFSET, program.stamp, true);
 
   for (const [i, op] of program.operations.entries()) {
     const at = opOffset + i * OPERATION_SIZE;
@@ -158,5 +161,5 @@ export function readSteps(
     });
   }
   const arch: Arch = view.getUint16(6, true) === ELF_MACHINE.aarch64 ? "aarch64" : "x86_64";
-  return { arch, stamp: view.getBigUint64(64, true), steps };
+  return { arch, stamp: view.getBigUint64(STAMP_OFFSET, true), steps };
 }

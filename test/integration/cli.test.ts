@@ -134,7 +134,7 @@ test("JSON: one line of it from every command, and errors too", async () => {
     assert.match(stdout, /^[^\n]+\n$/);
     return JSON.parse(stdout);
   };
-  assert.deepEqual(await json("init"), {});
+  assert.deepEqual(await json("init"), { containers: [] });
   assert.deepEqual(await json("create", "/a", "memory:{limit:50000000} pids:{limit:9}"), { name: "/a" });
   assert.deepEqual(await json("create", "/a/b", ""), { name: "/a/b" });
   assert.deepEqual(await json("list"), { containers: [{ name: "/a", state: "empty" }] });

@@ -135,6 +135,7 @@ test("make install puts everything below PREFIX, where it works, and make uninst
   const paths = files(staged);
   for (const path of [
     "libexec/lmctfy/cli",
+    "lib/systemd/system/lmctfy.service",
     "share/man/man1/lmctfy.1",
     "share/man/man1/lmctfy-run.1",
     "share/bash-completion/completions/lmctfy",
