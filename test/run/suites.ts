@@ -20,7 +20,7 @@ export const suites: readonly Suite[] = [
     name: "integration (test host)",
     tests: "integration",
     when: "background",
-    run: integrationInTestHost,
+    run: options => inTestHost([], ["--alone"], testsBelow("test/integration"), options),
   },
   check("format and lint", ["node_modules/.bin/biome", "ci", "--colors=off", "."]),
   check("generated files", ["node", "build/src/spec/generate.js", "--check"]),
@@ -32,6 +32,10 @@ export const suites: readonly Suite[] = [
     run: options => nodeTests(["--test-concurrency=2", "--test-timeout=120000"], unitTests(), options),
   },
   { name: "unit (bun)", tests: "unit", run: bunTests },
+  {
+    name: "systemd (test host)",
+    run: options => inTestHost(["--systemd"], [], testsBelow("test/systemd"), options),
+  },
   { name: "integration (here)", tests: "integration", run: integrationHere },
   {
     name: "package",
@@ -124,16 +128,16 @@ async function integrationHere(options: ChildOptions): Promise<Result[]> {
   return [...results, ...unexplained("integration tests", results, trouble, output), ...left];
 }
 
-async function integrationInTestHost(options: ChildOptions): Promise<Result[]> {
-  const words = [
-    process.execPath,
-    "build/test/host/main.js",
-    "run",
-    `--timeout=${options.timeout / 1000 - 60}`,
-  ];
-  const env = `--env=${marker}=${options.mark}`;
-  const tests = ["node", inside, "--alone", String(fileLimit.testHost), ...testsBelow("test/integration")];
-  const { trouble, stdout, output, left } = await runChild([...words, env, "--", ...tests], options);
+async function inTestHost(
+  how: readonly string[],
+  alone: readonly string[],
+  files: readonly string[],
+  options: ChildOptions,
+): Promise<Result[]> {
+  const host = [process.execPath, "build/test/host/main.js", "run", ...how];
+  const limits = [`--timeout=${options.timeout / 1000 - 60}`, `--env=${marker}=${options.mark}`];
+  const tests = ["node", inside, ...alone, String(fileLimit.testHost), ...files];
+  const { trouble, stdout, output, left } = await runChild([...host, ...limits, "--", ...tests], options);
   const results = parseResults(stdout);
   return [...results, ...unexplained("test host", results, trouble, output), ...left];
 }
