@@ -19,7 +19,7 @@ import {
 import { isOccupied, type KillOptions, killTree } from "./kill.ts";
 import { type CgroupLayout, type Controller, readLayout } from "./layout.ts";
 import { checkSubtree, isComponent, LEAF, nameOfPath, parentOf, pathOfContainer } from "./names.ts";
-import { removeBase, removeDirectories } from "./remove.ts";
+import { removeBase, removeDirectories, takeBack } from "./remove.ts";
 import type { HostStep } from "./steps.ts";
 import type { Owner, Tree } from "./tree.ts";
 import { openV1 } from "./v1.ts";
@@ -102,6 +102,8 @@ export interface Cgroups {
   frozenMark(name: string): FrozenMark | undefined;
   /** After `kill`, lets the container and all below take new processes; nothing may start in them meanwhile. */
   renew(name: string): void;
+  /** Takes what was handed over, and all that was made below it, from their owners: nobody makes or enters anything then. */
+  takeBack(name: string): boolean;
   /** Removes the container's directories and all below; none is fine. */
   remove(name: string): Promise<void>;
   removeRootIfEmpty(): void;
@@ -202,6 +204,11 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
 
     renew(name) {
       for (const tree of trees) tree.renew(name);
+    },
+
+    takeBack(name) {
+      pathOfContainer(name);
+      return trees.map(tree => takeBack(tree, name)).includes(true);
     },
 
     async remove(name) {

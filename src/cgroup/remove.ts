@@ -1,5 +1,5 @@
 /** Removing the directories of a container. */
-import { rmdirSync } from "node:fs";
+import { chmodSync, chownSync, rmdirSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errnoOf, fromSystemError, LmctfyError } from "../errors.ts";
 import { collectIds, isGone, subdirectories, walk } from "./files.ts";
@@ -19,6 +19,39 @@ export async function removeDirectories(tree: Tree, name: string): Promise<void>
     if (performance.now() >= deadline) throw busy(directory, name);
     await sleep(delay);
   }
+}
+
+/**
+ * Makes the caller, who is root, the owner of a container's directory and all below it in one hierarchy, until nothing is
+ * another's; whether anything was. Who owned them can make no more, and as version 1 asks for nothing else than
+ * the file's permission, send no more processes in either.
+ */
+export function takeBack(tree: Tree, name: string): boolean {
+  const [uid, gid] = [process.geteuid!(), process.getegid!()];
+  if (uid !== 0) return false;
+  let taken = false;
+  // What is made while the list is worked off is in the next one; below what was taken nothing is made any more.
+  for (let turn = 0; turn < 1000; turn++) {
+    const others = walk(tree.base + pathOfContainer(name)).filter(directory => isAnothers(directory, uid));
+    if (others.length === 0) return taken;
+    taken = true;
+    for (const directory of others) {
+      for (const path of [directory, `${directory}/cgroup.procs`, `${directory}/${tree.threads}`]) {
+        try {
+          chownSync(path, uid, gid);
+          chmodSync(path, path === directory ? 0o755 : 0o644);
+        } catch (error) {
+          if (!isGone(error)) throw fromSystemError(error, "chown", path);
+        }
+      }
+    }
+  }
+  return taken;
+}
+
+function isAnothers(directory: string, uid: number): boolean {
+  const found = statSync(directory, { throwIfNoEntry: false });
+  return found !== undefined && (found.uid !== uid || (found.mode & 0o022) !== 0);
 }
 
 /** Removes the directory of the subtree unless something is in it, or it is not ours to remove. */

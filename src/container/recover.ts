@@ -22,7 +22,9 @@ export function busyWith(context: Context, name: string): Disposable {
 
 /** Removes all that belongs to a container that does not exist (any more, or yet). The caller holds its lock. */
 export async function undoContainer(context: Context, name: string, killTimeout?: number): Promise<void> {
-  await context.cgroups.kill(name, killTimeout === undefined ? {} : { timeout: killTimeout });
+  const options = killTimeout === undefined ? {} : { timeout: killTimeout };
+  await context.cgroups.kill(name, options);
+  if (context.cgroups.takeBack(name)) await context.cgroups.kill(name, options);
   await context.cgroups.remove(name);
   dropIds(context.places, name);
   removeDirectories(context.places, name);

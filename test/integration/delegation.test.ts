@@ -1,5 +1,7 @@
 /** Containers that are handed over: what their owner can do, and cannot. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chownSync,
   existsSync,
@@ -338,12 +340,22 @@ test("in a cgroup that somebody else handed over, its processes make room, and t
   const outside = await user.command(["run", "/x", "true"]);
   assert.equal(outside.code, 7);
   assert.match(outside.stderr, /\/x: this process may not start anything in it/);
+  // The places without the variable: the program is found there too.
+  const nowhere = { cgroups: delegated.entrance, env: { XDG_RUNTIME_DIR: "" } };
+  try {
+    succeeded(await user.command(["run", "/x", "true"], nowhere));
+    const words = ["run", "/x", "sh", "-c", "tr '\\0' ' ' </proc/$PPID/cmdline"];
+    assert.match(succeeded(await user.command(words, nowhere)), /^\S+\/bin\/lmctfy run \/x /);
+  } finally {
+    rmSync("/tmp/lmctfy-4321", { recursive: true, force: true });
+  }
   // Another user's program is not obeyed.
   using other = new User(4322);
   const others = await other.command(["run", "/x", "true"], {
     cgroups: [],
     env: { XDG_RUNTIME_DIR: user.runtime },
   });
+  rmSync("/tmp/lmctfy-4322", { recursive: true, force: true }); // what is used instead
   assert.equal(others.code, 5);
   succeeded(await lmctfy("destroy", "/x"));
   assert.equal(existsSync(join(delegated.directory, "lmctfy")), false);
@@ -406,6 +418,49 @@ test("a hostile owner: what root does stays in the container", { skip }, async (
   assert.equal(cgroups.exists("/a"), false);
   rmSync(victim, { recursive: true });
 });
+
+test("an owner who keeps making cgroups, and entering them, does not keep root from destroying", {
+  skip,
+}, async () => {
+  await using rig = Rig.create();
+  using user = new User(4321);
+  const { container, cgroups } = await handedOver(rig, user);
+  const places = readLayout().hierarchies.map(({ mountPoint }) => join(mountPoint, cgroups.subtree, "a"));
+  const loop = `
+    const { mkdirSync, writeFileSync } = require("node:fs");
+    const attempt = (call, ...words) => { try { call(...words) } catch {} };
+    const [enter, ...directories] = process.argv.slice(1);
+    for (;;) for (const d of directories) {
+      for (const path of ["/x", "/x/y", "/x/y/z", "/w"]) attempt(mkdirSync, d + path);
+      if (enter === "enter") attempt(writeFileSync, d + "/x/y/cgroup.procs", "0");
+    }`;
+  const words = (how: string) => user.words([process.execPath, "-e", loop, how, ...places]);
+  await using _one = new Vandal(words("stay"));
+  await using _other = new Vandal(words("enter"));
+  await eventually(
+    () => places.every(place => existsSync(join(place, "x/y/z"))),
+    Boolean,
+    "what the owner makes",
+  );
+  await container.destroy({ force: true });
+  assert.equal(cgroups.exists("/a"), false);
+  rig.assertClean();
+});
+
+class Vandal implements AsyncDisposable {
+  readonly #child: ReturnType<typeof spawn>;
+  readonly #end: Promise<unknown>;
+
+  constructor([file, ...args]: string[]) {
+    this.#child = spawn(file!, args, { stdio: "ignore", cwd: "/" });
+    this.#end = once(this.#child, "close");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#end;
+  }
+}
 
 test("a runtime directory in /tmp that is another's is refused", { skip }, async () => {
   await using rig = Rig.create();

@@ -14,15 +14,25 @@ export const ContainerSpec = message(
   "ContainerSpec",
   "What a container isolates, and how. A resource without a section is shared with the parent.",
   {
-    owner: optional(1, "int64", "User id of the owner, who may manage what is below the container.", {
-      default: "the caller",
-    }),
+    owner: optional(
+      1,
+      "int64",
+      "User id of the owner, who makes and manages what is below the container, without root's rights (docs/delegation.md).",
+      {
+        default: "the caller",
+      },
+    ),
     cpu: optional(2, CpuSpec, "CPU time, and the CPUs it is spent on."),
     memory: optional(3, MemorySpec, "Memory and swap."),
     network: optional(5, NetworkSpec, "Network traffic.", { unserved: NOT_YET }),
     monitoring: optional(6, MonitoringSpec, "Measurements.", { unserved: NOT_YET }),
     filesystem: optional(7, FilesystemSpec, "The files that the container sees."),
-    owner_group: optional(8, "int64", "Group id of the owner.", { default: "the caller's" }),
+    owner_group: optional(
+      8,
+      "int64",
+      "Group id of the owner: its members manage what is below the container as the owner does.",
+      { default: "the caller's" },
+    ),
     children_limit: optional(9, "int64", "Most containers directly below this one.", {
       unserved: NO_PATCH,
     }),
