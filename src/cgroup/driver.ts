@@ -103,9 +103,9 @@ export interface Cgroups {
   /** After `kill`, lets the container and all below take new processes; nothing may start in them meanwhile. */
   renew(name: string): void;
   /** Takes what was handed over, and all that was made below it, from their owners: nobody makes or enters anything then. */
-  takeBack(name: string): boolean;
-  /** Removes the container's directories and all below; none is fine. */
-  remove(name: string): Promise<void>;
+  takeBack(name: string): void;
+  /** Removes the container's directories and all below; none is fine. `kill`: also when somebody enters meanwhile. */
+  remove(name: string, options?: { kill?: boolean }): Promise<void>;
   removeRootIfEmpty(): void;
   /** Names of all containers that have a directory in some hierarchy, each before those below it. */
   strays(): string[];
@@ -208,12 +208,13 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
 
     takeBack(name) {
       pathOfContainer(name);
-      return trees.map(tree => takeBack(tree, name)).includes(true);
+      for (const tree of trees) takeBack(tree, name);
     },
 
-    async remove(name) {
+    async remove(name, { kill = false } = {}) {
       pathOfContainer(name);
-      for (const tree of trees) await removeDirectories(tree, name);
+      const strike = kill ? () => killTree(trees, name, { timeout: 1_000 }) : undefined;
+      for (const tree of trees) await removeDirectories(tree, name, strike);
     },
 
     removeRootIfEmpty() {

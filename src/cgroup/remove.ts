@@ -3,38 +3,46 @@ import { chmodSync, chownSync, rmdirSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errnoOf, fromSystemError, LmctfyError } from "../errors.ts";
 import { collectIds, isGone, subdirectories, walk } from "./files.ts";
+import { isOccupied } from "./kill.ts";
 import { LEAF, pathOfContainer } from "./names.ts";
 import type { Tree } from "./tree.ts";
 
 /** How long a cgroup may stay busy after its last process is gone. */
 const PATIENCE = 2_000;
 
-/** Removes a container's directory in one hierarchy with all that is in it, deepest first; none is fine. */
-export async function removeDirectories(tree: Tree, name: string): Promise<void> {
+/**
+ * Removes a container's directory in one hierarchy with all that is in it, deepest first; none is fine.
+ *
+ * @param strike ends processes that are found in it: a move that began before they were all killed may take effect after
+ */
+export async function removeDirectories(
+  tree: Tree,
+  name: string,
+  strike?: () => Promise<void>,
+): Promise<void> {
   // Checks that the name leads to a place below the subtree.
   const directory = tree.base + pathOfContainer(name);
   if (tree.leaf) tryRemove(`${directory}/${LEAF}`);
   const deadline = performance.now() + PATIENCE;
   for (let delay = 1; !tryRemoveAll(directory); delay = Math.min(delay * 2, 64)) {
     if (performance.now() >= deadline) throw busy(directory, name);
+    if (strike !== undefined && isOccupied(tree, name)) await strike();
     await sleep(delay);
   }
 }
 
 /**
  * Makes the caller, who is root, the owner of a container's directory and all below it in one hierarchy, until nothing is
- * another's; whether anything was. Who owned them can make no more, and as version 1 asks for nothing else than
+ * another's. Who owned them can make no more, and as version 1 asks for nothing else than
  * the file's permission, send no more processes in either.
  */
-export function takeBack(tree: Tree, name: string): boolean {
+export function takeBack(tree: Tree, name: string): void {
   const [uid, gid] = [process.geteuid!(), process.getegid!()];
-  if (uid !== 0) return false;
-  let taken = false;
+  if (uid !== 0) return;
   // What is made while the list is worked off is in the next one; below what was taken nothing is made any more.
   for (let turn = 0; turn < 1000; turn++) {
     const others = walk(tree.base + pathOfContainer(name)).filter(directory => isAnothers(directory, uid));
-    if (others.length === 0) return taken;
-    taken = true;
+    if (others.length === 0) return;
     for (const directory of others) {
       for (const path of [directory, `${directory}/cgroup.procs`, `${directory}/${tree.threads}`]) {
         try {
@@ -46,7 +54,6 @@ export function takeBack(tree: Tree, name: string): boolean {
       }
     }
   }
-  return taken;
 }
 
 function isAnothers(directory: string, uid: number): boolean {

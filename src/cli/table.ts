@@ -384,7 +384,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "prepare the machine",
     about: [
       "Prepares the machine for containers: directories and the cgroup subtree. After a restart of the machine it makes the cgroups and programs of all containers again, and prints their names; nothing runs in them. What is there already is left alone. The other commands do the same for the container they work on. An InitSpec may be given as an argument or with -c.",
-      "The systemd unit lmctfy.service does this at each start of the machine: systemctl enable --now lmctfy",
+      "The systemd unit lmctfy.service does this at each start of the machine: `systemctl enable --now lmctfy`.",
     ],
     json: '{"containers": [{"name": "/web"}]}',
     examples: [{ call: "lmctfy init", does: "after installation or a restart, if at all" }],

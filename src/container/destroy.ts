@@ -62,8 +62,8 @@ export async function destroyContainer(context: Context, name: string, force: bo
 async function destroyForeign(context: Context, name: string, force: boolean): Promise<void> {
   if (!force) await refuseUsed(context, name);
   await context.cgroups.kill(name);
-  if (context.cgroups.takeBack(name)) await context.cgroups.kill(name);
-  await context.cgroups.remove(name);
+  context.cgroups.takeBack(name);
+  await context.cgroups.remove(name, { kill: true });
 }
 
 /**

@@ -24,8 +24,8 @@ export function busyWith(context: Context, name: string): Disposable {
 export async function undoContainer(context: Context, name: string, killTimeout?: number): Promise<void> {
   const options = killTimeout === undefined ? {} : { timeout: killTimeout };
   await context.cgroups.kill(name, options);
-  if (context.cgroups.takeBack(name)) await context.cgroups.kill(name, options);
-  await context.cgroups.remove(name);
+  context.cgroups.takeBack(name);
+  await context.cgroups.remove(name, { kill: true });
   dropIds(context.places, name);
   removeDirectories(context.places, name);
   clearPending(context.places, name);
