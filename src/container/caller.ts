@@ -1,5 +1,5 @@
 /** What this process may do here: all, as root, or what was handed over to its user. */
-import { existsSync, readFileSync, readlinkSync, renameSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type Delegation, findDelegation, layoutBelow, layoutOfCgroup } from "../cgroup/delegation.ts";
 import { type CgroupLayout, readLayout } from "../cgroup/layout.ts";
@@ -91,6 +91,7 @@ function recordedCgroup(runtime: string): string | undefined {
 export function recordCgroup(runtime: string, directory: string): void {
   if (recordedCgroup(runtime) === directory) return;
   const temporary = `${recordFile(runtime)}.${process.pid}`;
+  rmSync(temporary, { force: true }); // of a process that was killed in between
   symlinkSync(directory, temporary);
   renameSync(temporary, recordFile(runtime));
 }

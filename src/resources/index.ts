@@ -18,6 +18,7 @@ import {
   type StatsLevel,
   type UpdateContext,
 } from "./resource.ts";
+import { checkRights } from "./rights.ts";
 import { security } from "./security/index.ts";
 import { refuseUnserved } from "./unserved.ts";
 import { checkJoined, virtualHost } from "./virtual-host.ts";
@@ -62,6 +63,7 @@ function each<T>(
  */
 export function checkSpec(spec: ContainerSpec, context: CheckContext): void {
   refuseUnserved(spec);
+  checkRights(spec);
   if (spec.owner !== undefined) checkRange("owner", spec.owner, 0n, MAX_ID, "");
   if (spec.owner_group !== undefined) checkRange("owner_group", spec.owner_group, 0n, MAX_ID, "");
   const whole = withProtection(spec);

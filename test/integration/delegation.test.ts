@@ -79,6 +79,8 @@ test("an owner makes, uses, changes and removes subcontainers, with limits that 
   succeeded(await lmctfy("run", "b", COMMAND, "create", "c", ""));
   assert.equal(succeeded(await lmctfy("list", "containers", "-r", "-v")), "/a/b\n/a/b/c\n");
   assert.equal((await lmctfy("destroy", "b")).code, 9);
+  const handsOn = await lmctfy("create", "d", "owner:1");
+  assert.deepEqual([handsOn.code, /only root hands a container over/.test(handsOn.stderr)], [7, true]);
   succeeded(await lmctfy("destroy", "-f", "b"));
   assert.equal(cgroups.exists("/a/b"), false);
   assert.equal(cgroups.exists("/a"), true);
