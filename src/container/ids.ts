@@ -7,9 +7,10 @@
  * ```
  * What a killed command left points to a container that does not exist, and is taken by the next one that needs a range.
  */
+import { createHash } from "node:crypto";
 import {
+  existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   rmdirSync,
@@ -20,8 +21,8 @@ import {
 import { join } from "node:path";
 import { errnoOf, fromSystemError, LmctfyError } from "../errors.ts";
 import type { IdRange } from "../resources/isolation.ts";
-import { type Places, stateDirectory } from "./places.ts";
-import { containerExists, pendingNames } from "./store.ts";
+import { type Places, pendingFile, stateDirectory } from "./places.ts";
+import { containerExists } from "./store.ts";
 
 /** As many as every distribution's ids need: 65,534 is `nobody`. */
 const COUNT = 65_536;
@@ -36,20 +37,21 @@ const IDS_FILE = "_ids";
 
 /** The range of a container; one is taken when it has none yet. The caller holds the container's lock. */
 export function takeIds(places: Places, name: string): void {
-  if (indexOf(places, name) !== undefined) return;
+  const before = indexOf(places, name);
+  if (before !== undefined && readMark(join(places.state, "ids", String(before))) === name) return;
   const space = idSpace();
   const most = Math.floor(space.count / COUNT);
   const directory = join(places.state, "ids");
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const taken = new Set(readdirSync(directory));
-    const pending = new Set(pendingNames(places));
-    for (let index = 0; index < most; index++) {
+    const first = createHash("sha256").update(name).digest().readUInt32LE() % most;
+    for (let probe = 0; probe < most; probe++) {
+      const index = (first + probe) % most;
       const mark = join(directory, String(index));
-      if (taken.has(String(index)) && !dropAbandoned(places, mark, pending)) continue;
-      if (!take(mark, name)) continue;
+      if (!dropAbandoned(places, mark)) continue;
+      // First where to look for it, so that it is found and given back if we are killed in between.
       writeFileSync(join(stateDirectory(places, name), IDS_FILE), String(index), { mode: 0o600 });
-      return;
+      if (take(mark, name)) return;
     }
   } catch (error) {
     throw fromSystemError(error, "take a range of ids", directory);
@@ -115,9 +117,10 @@ function readMark(path: string): string | undefined {
 }
 
 /** Removes the mark of a container that is neither there nor being made; false when it is in use. */
-function dropAbandoned(places: Places, mark: string, pending: ReadonlySet<string>): boolean {
+function dropAbandoned(places: Places, mark: string): boolean {
   const name = readMark(mark);
-  if (name !== undefined && (containerExists(places, name) || pending.has(name))) return false;
+  if (name === undefined) return true;
+  if (containerExists(places, name) || existsSync(pendingFile(places, name))) return false;
   try {
     unlinkSync(mark);
   } catch {

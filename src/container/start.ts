@@ -15,6 +15,7 @@ import { ProgramFailure } from "../kernel/executor.ts";
 import { ISOLATED_ENVIRONMENT } from "../resources/isolation.ts";
 import type { ContainerSpec } from "../spec/index.ts";
 import type { Context } from "./context.ts";
+import { lockAgainstStarters } from "./destroy.ts";
 import { requireOwn } from "./given.ts";
 import { initOf } from "./init-process.ts";
 import { lockContainer } from "./lock.ts";
@@ -111,14 +112,21 @@ export async function stopContainer(
   for (const pid of told) tell(pid, own ? "SIGPWR" : "SIGTERM");
   const others = (): boolean => cgroups.pids(name, { recursive: true }).some(pid => own || pid !== init);
   await becomes(() => !others(), graceMs, signal);
+  await endAll(context, name, spec);
+}
+
+/** With a mark, as after a kill that was cut short its cgroups take nobody until somebody makes them anew. */
+async function endAll(context: Context, name: string, spec: ContainerSpec): Promise<void> {
+  const { places, cgroups } = context;
+  using _lock = await lockAgainstStarters(context, name);
+  requireContainer(places, name);
+  using _busy = busyWith(context, name);
+  markPending(places, name);
   await cgroups.kill(name);
-  await becomes(async () => (await initOf(context, name)) === undefined, GRACE_MS, signal);
-  using _lock = await lockContainer(context.executor, context.arch, context.places, name, {
-    mode: "exclusive",
-  });
-  requireContainer(context.places, name);
   cgroups.renew(name);
-  if ((await initOf(context, name)) === undefined) await compileProgram(context, name, spec);
+  await becomes(async () => (await initOf(context, name)) === undefined, GRACE_MS, undefined);
+  await compileProgram(context, name, spec);
+  clearPending(places, name);
 }
 
 async function requireVirtualHost(context: Context, name: string): Promise<ContainerSpec> {
