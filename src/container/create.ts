@@ -8,9 +8,10 @@ import { requireOwn } from "./given.ts";
 import { takeIds } from "./ids.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
-import { ensureRealised, loadSpec, realise } from "./realise.ts";
+import { compileProgram, ensureRealised, loadSpec, realise } from "./realise.ts";
 import { busyWith, undoContainer } from "./recover.ts";
 import { clearPending, containerExists, makeStateDirectory, markPending, writeSpecFile } from "./store.ts";
+import type { CreateOptions } from "./types.ts";
 
 /**
  * ```
@@ -22,7 +23,7 @@ export async function createContainer(
   context: Context,
   name: string,
   given: ContainerSpec,
-  signal: AbortSignal | undefined,
+  { signal, hotPath = true }: CreateOptions = {},
 ): Promise<void> {
   const { places, executor, arch, cgroups } = context;
   if (name === "/") throw new LmctfyError("ALREADY_EXISTS", "the container / always exists", { path: name });
@@ -48,6 +49,7 @@ export async function createContainer(
     makeStateDirectory(places, name);
     if (hasOwnUsers(spec)) takeIds(places, name);
     await realise(context, name, spec);
+    if (hotPath) await compileProgram(context, name, spec);
     writeSpecFile(places, name, formatJson(message, spec));
   } catch (error) {
     // When even that fails the mark stays, and the next command tries again.

@@ -11,7 +11,7 @@ import { explainKill } from "./oom.ts";
 import { probeSyscalls } from "./probe.ts";
 import { recover } from "./recover.ts";
 import { reviveAll } from "./revive.ts";
-import type { InitResult } from "./types.ts";
+import type { CreateOptions, InitResult } from "./types.ts";
 
 export interface LmctfyOptions {
   /**
@@ -64,12 +64,12 @@ export class Lmctfy implements Disposable {
   async create(
     name: string,
     spec: ContainerSpecInput | ContainerSpec = {},
-    options: { signal?: AbortSignal } = {},
+    options: CreateOptions = {},
   ): Promise<Container> {
     const absolute = this.resolve(name);
     const resolved = specFromObject(spec as ContainerSpecInput);
     await recover(this.#context);
-    await createContainer(this.#context, absolute, resolved, options.signal);
+    await createContainer(this.#context, absolute, resolved, options);
     return new Container(this.#context, absolute);
   }
 

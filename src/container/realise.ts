@@ -94,12 +94,11 @@ export async function hotProgram(context: Context, name: string, spec: Container
 }
 
 /**
- * Makes the cgroups and the program of a new container. What fails has undone its own directories; the caller holds the
+ * Makes the cgroups of a new container. What fails has undone its own directories; the caller holds the
  * container's lock and removes the rest.
  */
 export async function realise(context: Context, name: string, spec: ContainerSpec): Promise<void> {
   await applyBelowRoot(context, () => creationSteps(context, name, spec));
-  await compileProgram(context, name, spec);
 }
 
 /**

@@ -36,9 +36,6 @@ export async function runInContainer(
   options.signal?.throwIfAborted();
   requireOwn(context, name);
   requireContainer(context.places, name);
-  // The init of a virtual host has ended, and its monitor has dropped the program that joined it.
-  if (!existsSync(programFile(context.places, name)) && !context.busy.has(name))
-    await realiseAgain(context, name);
   const makeInput = (): Promise<SpawnInput> => spawnInput(context, name, argv, options, action);
   const before = readOomCounters(context, name);
   const started = await start(context, name, makeInput, options.signal);
@@ -99,6 +96,9 @@ async function start(
   signal: AbortSignal | undefined,
 ): Promise<Started> {
   let input = await makeInput();
+  // The init of a virtual host has ended, and its monitor has dropped the program that joined it.
+  if (input.entrance.isolation && !existsSync(programFile(context.places, name)) && !context.busy.has(name))
+    await realiseAgain(context, name);
   let compiled = compileSpawn(context.arch, input);
   let deadline = performance.now() + PATIENCE_MS;
   let realised = false;

@@ -7,6 +7,7 @@
  * ```
  * Whether it runs is a lock that the init's monitor holds (compile/join.ts); no file has to be believed.
  */
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defaultInit } from "../compile/init.ts";
 import { compileSpawn } from "../compile/spawn.ts";
@@ -22,7 +23,7 @@ import { lockContainer } from "./lock.ts";
 import { runtimeDirectory } from "./places.ts";
 import { compileProgram, ensureRealised, entranceOf, loadSpec } from "./realise.ts";
 import { busyWith } from "./recover.ts";
-import { clearPending, markPending, removeProgram, requireContainer } from "./store.ts";
+import { clearPending, markPending, programFile, removeProgram, requireContainer } from "./store.ts";
 
 /** How long processes have to end when they are told to, unless the caller says otherwise. */
 const GRACE_MS = 10_000;
@@ -50,9 +51,10 @@ export async function startContainer(context: Context, name: string, signal?: Ab
   refusePaused(context, name);
   using _busy = busyWith(context, name);
   markPending(places, name);
-  removeProgram(places, name); // from here on `run` goes the long way, until there is one that joins
+  const hotPath = existsSync(programFile(places, name));
+  if (hotPath) removeProgram(places, name); // from here on `run` goes the long way, until there is one that joins
   const pid = await spawnInit(context, name, spec);
-  await compileProgram(context, name, spec);
+  if (hotPath) await compileProgram(context, name, spec);
   clearPending(places, name);
   return pid;
 }

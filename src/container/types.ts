@@ -97,6 +97,17 @@ export type StatsLevel = "summary" | "full";
  */
 export type ContainerState = "empty" | "running" | "frozen";
 
+/** How to create a container. */
+export interface CreateOptions {
+  /** Gives up waiting for others that work on its parent. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Whether `lmctfy run` in it starts no JavaScript. Without, it is made faster, for those who use it through the library only.
+   * @default true
+   */
+  hotPath?: boolean;
+}
+
 /** How to change a container. */
 export interface UpdateOptions {
   /**

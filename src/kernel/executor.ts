@@ -118,7 +118,7 @@ export class Executor {
     program: Program,
     watch: Register | undefined,
   ): Promise<RunOutcome & { ended: Promise<ProcessEnd> | undefined }> {
-    const image = encodeProgram(program);
+    const image = encodeProgram(program, { labels: false });
     this.#start();
     const id = this.#nextId++;
     const header = Buffer.alloc(12);

@@ -17,30 +17,37 @@ const align8 = (n: number): number => (n + 7) & ~7;
 /** Texts for people, each once. */
 class LabelTable {
   readonly #offsets = new Map<string, number>([["", 0]]);
-  readonly #parts: Uint8Array[] = [new Uint8Array(1)];
+  #texts = "\0";
   #size = 1;
 
   add(text: string): number {
     const known = this.#offsets.get(text);
     if (known !== undefined) return known;
-    const bytes = new TextEncoder().encode(`${text.replaceAll("\0", "")}\0`);
     const offset = this.#size;
+    const ended = `${text.replaceAll("\0", "")}\0`;
     this.#offsets.set(text, offset);
-    this.#parts.push(bytes);
-    this.#size += bytes.length;
+    this.#texts += ended;
+    this.#size += Buffer.byteLength(ended);
     return offset;
   }
 
-  concat(): Uint8Array {
-    return Buffer.concat(this.#parts);
+  bytes(): Uint8Array {
+    return Buffer.from(this.#texts);
   }
 }
 
-/** The bytes that the executor runs. */
-export function encodeProgram(program: Program): Uint8Array {
+/**
+ * The bytes that the executor runs.
+ *
+ * @param options.labels without them a failure names only the step, which is enough for who has the program at hand
+ */
+export function encodeProgram(program: Program, options: { labels?: boolean } = {}): Uint8Array {
   const labels = new LabelTable();
-  const labelled = program.operations.map(op => [labels.add(op.label), labels.add(op.stage)] as const);
-  const labelBytes = labels.concat();
+  const labelled =
+    (options.labels ?? true)
+      ? program.operations.map(op => [labels.add(op.label), labels.add(op.stage)] as const)
+      : [];
+  const labelBytes = labels.bytes();
 
   const opOffset = HEADER_SIZE;
   const relocOffset = opOffset + program.operations.length * OPERATION_SIZE;
@@ -88,8 +95,8 @@ export function encodeProgram(program: Program): Uint8Array {
     view.setUint16(at + 4, op.nr, true);
     view.setUint16(at + 6, op.target?.position ?? 0, true);
     view.setUint16(at + 8, op.tolerate, true);
-    u32(at + 16, labelled[i]![0]);
-    u32(at + 20, labelled[i]![1]);
+    u32(at + 16, labelled[i]?.[0] ?? 0);
+    u32(at + 20, labelled[i]?.[1] ?? 0);
     for (const [j, arg] of op.args.entries()) {
       let kind: number = KIND.immediate;
       let value: bigint;

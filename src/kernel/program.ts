@@ -232,13 +232,13 @@ export class ProgramBuilder {
     const nr = SYSCALLS[name][this.arch === "x86_64" ? 0 : 1];
     if (nr === null) throw new RangeError(`${this.arch} has no system call ${name}`);
     const into = this.#destination(options.into);
-    this.#push(OP.syscall, nr, args, formatCall(name, args.map(printable)), { ...options, into });
+    this.#push(OP.syscall, nr, args, () => formatCall(name, args.map(printable)), { ...options, into });
     return into ?? NOWHERE;
   }
 
   load(from: DataRef, width: 1 | 2 | 4 | 8, into: Register | string, fd = false): Register {
     const register = this.#destination(into)!;
-    this.#push(OP.load, width, [from], `${register.name} = load${width * 8}(${from.text})`, {
+    this.#push(OP.load, width, [from], () => `${register.name} = load${width * 8}(${from.text})`, {
       into: register,
       fd,
     });
@@ -247,7 +247,7 @@ export class ProgramBuilder {
 
   store(to: DataRef, value: Register | number, width: 1 | 2 | 4 | 8 | typeof STORE_DECIMAL): void {
     const how = width === STORE_DECIMAL ? "decimal" : String(width * 8);
-    this.#push(OP.store, width, [to, value], `store_${how}(${to.text}, ${printable(value)})`, {});
+    this.#push(OP.store, width, [to, value], () => `store_${how}(${to.text}, ${printable(value)})`, {});
   }
 
   label(): Label {
@@ -261,7 +261,7 @@ export class ProgramBuilder {
   }
 
   jump(target: Label): void {
-    this.#push(OP.jumpIf, CONDITION.always, [0, 0], "jump", { target });
+    this.#push(OP.jumpIf, CONDITION.always, [0, 0], () => "jump", { target });
   }
 
   jumpIf(
@@ -270,7 +270,7 @@ export class ProgramBuilder {
     b: Register | number,
     target: Label,
   ): void {
-    const label = `if ${printable(a)} ${condition} ${printable(b)}`;
+    const label = () => `if ${printable(a)} ${condition} ${printable(b)}`;
     this.#push(OP.jumpIf, CONDITION[condition], [a, b], label, { target });
   }
 
@@ -282,7 +282,7 @@ export class ProgramBuilder {
   ): void {
     const shown = `execve(${argv?.text ?? "argv"}, ${envp === null ? "environ" : "env"})`;
     const nr = options.ownCli ? EXEC_OWN_CLI : 0;
-    this.#push(OP.exec, nr, [argv ?? 0, envp ?? 0], shown, { onError: options.onError ?? "fail" });
+    this.#push(OP.exec, nr, [argv ?? 0, envp ?? 0], () => shown, { onError: options.onError ?? "fail" });
   }
 
   /** Waits for a child; the register holds its wait status. */
@@ -297,22 +297,22 @@ export class ProgramBuilder {
   ): Register {
     const flags = (options.reapAll ? WAIT_REAP_ALL : 0) | (options.forwardSignals ? WAIT_FORWARD_SIGNALS : 0);
     const into = this.#destination(options.into ?? "status")!;
-    this.#push(OP.wait, 0, [pid, flags, options.rusage ?? 0], `wait(${pid.name})`, { into });
+    this.#push(OP.wait, 0, [pid, flags, options.rusage ?? 0], () => `wait(${pid.name})`, { into });
     return into;
   }
 
   join(fd: Register, options: { into?: Register | string } = {}): Register {
     const into = this.#destination(options.into);
-    this.#push(OP.join, 0, [fd], `join(${fd.name})`, into ? { into } : {});
+    this.#push(OP.join, 0, [fd], () => `join(${fd.name})`, into ? { into } : {});
     return into ?? NOWHERE;
   }
 
   report(fd: Register): void {
-    this.#push(OP.report, 0, [fd], `report(${fd.name})`, {});
+    this.#push(OP.report, 0, [fd], () => `report(${fd.name})`, {});
   }
 
   exit(value: Register | number, fromStatus = false): void {
-    this.#push(OP.exit, fromStatus ? EXIT_FROM_STATUS : 0, [value], `exit(${printable(value)})`, {});
+    this.#push(OP.exit, fromStatus ? EXIT_FROM_STATUS : 0, [value], () => `exit(${printable(value)})`, {});
   }
 
   build(options: { returned?: DataRef; stamp?: bigint } = {}): Program {
@@ -342,7 +342,7 @@ export class ProgramBuilder {
     code: number,
     nr: number,
     args: readonly Argument[],
-    label: string,
+    label: () => string,
     options: {
       into?: Register | undefined;
       onError?: "fail" | "ignore" | Label;
@@ -362,7 +362,10 @@ export class ProgramBuilder {
       tolerate: options.tolerate ?? 0,
       target: jumps ? onError : options.target,
       args,
-      label,
+      // Most are never read: made when they are.
+      get label() {
+        return label();
+      },
       stage: this.#stage,
     });
   }

@@ -162,7 +162,7 @@ export async function makeSandbox(lmctfy: Lmctfy, options: SandboxOptions = {}):
   const spec = sandboxSpec(options);
   if (options.timeout !== undefined) parseTime("timeout", options.timeout);
   const name = `/sandbox-${process.pid}-${randomBytes(6).toString("hex")}`;
-  const container = await lmctfy.create(name, spec);
+  const container = await lmctfy.create(name, spec, { hotPath: false });
   const box = new Sandbox(container, options);
   try {
     await box.begin();
