@@ -208,7 +208,8 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
 
     takeBack(name) {
       pathOfContainer(name);
-      for (const tree of trees) takeBack(tree, name);
+      // It is handed over in this hierarchy first.
+      if (this.isManagedByOthers(name)) for (const tree of trees) takeBack(tree, name);
     },
 
     async remove(name, { kill = false } = {}) {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
@@ -342,6 +343,14 @@ test("in a cgroup that somebody else handed over, its processes make room, and t
   const outside = await user.command(["run", "/x", "true"]);
   assert.equal(outside.code, 7);
   assert.match(outside.stderr, /\/x: this process may not start anything in it/);
+  // A program that others could have written is not run, but made anew.
+  chmodSync(join(user.runtime, "lmctfy/containers/x/_run.prog"), 0o666);
+  const repaired = await lmctfy("run", "/x", "sh", "-c", "tr '\\0' ' ' </proc/$PPID/cmdline");
+  assert.match(succeeded(repaired), /--executor serve/);
+  assert.match(
+    succeeded(await lmctfy("run", "/x", "sh", "-c", "tr '\\0' ' ' </proc/$PPID/cmdline")),
+    /lmctfy run/,
+  );
   // The places without the variable: the program is found there too.
   const nowhere = { cgroups: delegated.entrance, env: { XDG_RUNTIME_DIR: "" } };
   try {
