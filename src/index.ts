@@ -14,6 +14,14 @@ import type { SandboxOptions } from "./sandbox/options.ts";
 import { makeSandbox, type Sandbox } from "./sandbox/sandbox.ts";
 
 export { Container } from "./container/container.ts";
+export type { ContainerEvents, EventOptions } from "./container/events/stream.ts";
+export type {
+  ContainerEvent,
+  MemoryThresholdEvent,
+  OccupancyEvent,
+  OomEvent,
+  PressureEvent,
+} from "./container/events/types.ts";
 export { Lmctfy, type LmctfyOptions } from "./container/lmctfy.ts";
 export type * from "./container/types.ts";
 export { ERROR_CODES, type ErrorCode, LmctfyError } from "./errors.ts";
@@ -24,6 +32,8 @@ export {
   type ContainerSpec,
   type ContainerSpecInput,
   type ContainerStats,
+  type EventSpec,
+  type EventSpecInput,
   formatSpec,
   parseSpec,
 } from "./spec/index.ts";

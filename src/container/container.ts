@@ -7,11 +7,14 @@ import {
   type ContainerSpec,
   type ContainerSpecInput,
   type ContainerStats,
+  type EventSpec,
+  type EventSpecInput,
   specFromObject,
 } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { destroyContainer, lockAgainstStarters } from "./destroy.ts";
 import { enterContainer } from "./enter.ts";
+import { type ContainerEvents, type EventOptions, EventStream } from "./events/stream.ts";
 import { readExitRecord } from "./exit-record.ts";
 import { type ReadFileOptions, readInside, writeInside } from "./files.ts";
 import { allBelow, allChildren, isForeign, requireKnown } from "./foreign.ts";
@@ -126,6 +129,31 @@ export class Container implements AsyncDisposable {
    */
   async wait(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     await waitUntilEmpty(this.#context, this.name, options.signal);
+  }
+
+  /**
+   * What happens in the container and below it, as it happens: `for await (const event of container.events({ oom: {} }))`.
+   * It listens from this call on, and loses nothing while the loop is busy; what has come together is one event.
+   * The last event, `gone`, tells that the container was destroyed. Leaving the loop ends it.
+   *
+   * - `oom`: memory ran out. On the kernel: `memory.events` (version 2), an eventfd on `memory.oom_control` (version 1,
+   *   which tells also when it ran out above).
+   * - `memory_threshold`: usage, page cache included, has come to `usage` bytes or fallen below; told at once when it is
+   *   above already. Version 1 has an event for it; version 2 has none, so `memory.current` is read ten times a second, and
+   *   `memory.peak` with it, for which the first time is seen however short it is.
+   * - `container_empty`, `container_populated`: `cgroup.events` (version 2). Where there is version 1 alone, it is looked
+   *   at twenty times a second, and what is shorter is not seen.
+   * - `pressure`: processes waited for CPU, memory or IO at least `stall` of `window` microseconds; told once per window
+   *   while it lasts. On the kernel: triggers of `*.pressure` (kernel/sched/psi.c), version 2 with or without
+   *   controllers. Where the caller may not have one, the file is read ten times per window.
+   *
+   * @param spec which; without any, `oom`, `container_empty` and `container_populated`
+   * @param options.signal ends it: the loop throws its reason
+   * @throws from the loop: NOT_FOUND; INVALID_ARGUMENT (a wrong number); FAILED_PRECONDITION for `/`, and when the machine
+   *   has no memory controller or measures no pressure; UNAVAILABLE when the executor died
+   */
+  events(spec: EventSpecInput | EventSpec = {}, options: EventOptions = {}): ContainerEvents {
+    return new EventStream(this.#context, this.name, spec, options);
   }
 
   /** Ids of its processes (or threads), as this process sees them, ascending. */

@@ -7,9 +7,10 @@ import type { Credentials } from "../compile/security.ts";
 import { compileSpawn, type SpawnInput, type SpawnProgram } from "../compile/spawn.ts";
 import { LmctfyError } from "../errors.ts";
 import { type ProcessEnd, ProgramFailure, type RunOutcome } from "../kernel/executor.ts";
-import { OP, type Program, ProgramBuilder, type Register } from "../kernel/program.ts";
+import { OP, type Program, type Register } from "../kernel/program.ts";
 import { ISOLATED_ENVIRONMENT } from "../resources/isolation.ts";
 import type { Context } from "./context.ts";
+import { closeInExecutor } from "./descriptors.ts";
 import { requireOwn } from "./given.ts";
 import { containerBusy, lockContainer, PATIENCE_MS } from "./lock.ts";
 import { oomBetween, readOomCounters } from "./oom.ts";
@@ -263,13 +264,6 @@ function processOf(
 /** Nobody reads it: what is left in it is read and dropped, so that the pipe is closed. */
 function letGo(output: ReturnType<typeof openPipe> | null): void {
   if (output?.readableFlowing === null && output.listenerCount("readable") === 0) output.resume();
-}
-
-function closeInExecutor(context: Context, fds: readonly (number | undefined)[]): void {
-  const builder = new ProgramBuilder(context.arch);
-  const open = fds.filter(fd => fd !== undefined);
-  for (const fd of open) builder.syscall("close", [fd], { onError: "ignore" });
-  if (open.length > 0) context.executor.run(builder.build()).catch(() => {}); // when it died, they are closed
 }
 
 function checkArguments(name: string, argv: readonly string[], options: RunOptions): void {

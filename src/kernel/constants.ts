@@ -77,6 +77,9 @@ export const MOUNT_ATTR = {
   NOSYMFOLLOW: 0x200000,
 } as const;
 
+/** eventfd(2): the same as of open(2). */
+export const EFD = { NONBLOCK: O.NONBLOCK, CLOEXEC: O.CLOEXEC } as const;
+
 /** umount2(2). */
 export const MNT_DETACH = 2;
 
