@@ -12,6 +12,15 @@ struct signal_info {
 
 static int is_stop(int status) { return (status & 0xff) == 0x7f; }
 
+/* Job control stopped it, so whoever gave us the terminal has to hear of it. Who sends SIGSTOP to the child alone continues
+ * the child alone, and would leave us standing. */
+static int is_job_stop(int status)
+{
+	int s = status >> 8 & 0xff;
+
+	return s == SIGTSTP || s == SIGTTIN || s == SIGTTOU;
+}
+
 /* One wait4; 0 when nothing is ready. WALL: whatever signal the child was cloned with. */
 static long reap(int64_t pid, uint64_t flags, int options, int *status, void *rusage)
 {
@@ -83,7 +92,7 @@ int op_wait(int64_t pid, uint64_t flags, void *rusage, int64_t *result)
 			*result = status;
 			return 0;
 		}
-		if (r == pid)
+		if (r == pid && is_job_stop(status))
 			stop_with(pid);
 		if (r > 0)
 			continue;

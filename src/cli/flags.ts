@@ -138,6 +138,31 @@ export const FLAGS: readonly Flag[] = [
     completes: "none",
     summary: "wait for so many seconds at most; fractions are fine",
   },
+  {
+    name: "follow",
+    short: "F",
+    key: "follow",
+    summary: "print every event, until the container goes away, and not only the first",
+  },
+  {
+    name: "stall",
+    value: "SECONDS",
+    key: "stall",
+    completes: "none",
+    summary: "how long they must have waited, of each window; by default a tenth of it",
+  },
+  {
+    name: "window",
+    value: "SECONDS",
+    key: "window",
+    completes: "none",
+    summary: "the window, 0.5 to 10 seconds; by default 2",
+  },
+  {
+    name: "full",
+    key: "full",
+    summary: "only while all processes wait that have something to do, and not just some",
+  },
 ];
 
 /** How a flag is written: `-c`, or `--json` when it has no letter. */

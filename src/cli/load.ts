@@ -15,6 +15,7 @@ export const LOADERS: Readonly<Record<string, Loader>> = {
   init: async () => (await import("./commands/init.ts")).init,
   killall: async () => (await import("./commands/killall.ts")).killall,
   list: async () => (await import("./commands/list.ts")).list,
+  notify: async () => (await import("./commands/notify.ts")).notify,
   pause: async () => (await import("./commands/pause.ts")).pause,
   plan: async () => (await import("./commands/plan.ts")).plan,
   restart: async () => (await import("./commands/start.ts")).restart,

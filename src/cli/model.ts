@@ -19,6 +19,10 @@ export interface Flags {
   user?: string;
   cwd?: string;
   timeout?: string;
+  follow?: true;
+  full?: true;
+  stall?: string;
+  window?: string;
   env?: string[];
 }
 

@@ -42,6 +42,7 @@ export function pageOf(word: string): Page | undefined {
 /** Summaries of the words that several commands begin with. */
 const MENUS: Readonly<Record<string, string>> = {
   list: "list the containers, processes or threads in a container",
+  notify: "wait until something happens in a container",
   stats: "show what a container uses",
   update: "change the limits of a container",
 };
@@ -69,6 +70,7 @@ export const EXIT_CODES: readonly (readonly [code: string, when: string])[] = [
   ["1", "cancelled"],
   ["2", "unknown error"],
   ["3", "invalid argument: what was asked for makes no sense"],
+  ["4", "deadline exceeded: it did not happen in time"],
   ["5", "not found; also no command, or no such command"],
   ["6", "already exists"],
   ["7", "permission denied"],

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { FLAGS } from "./flags.ts";
 import type { Flags } from "./model.ts";
 import { parse, usage } from "./parse.ts";
-import { COMMANDS, NOT_SERVED } from "./table.ts";
+import { COMMANDS } from "./table.ts";
 
 /** What a line of words separated by spaces is understood as, in short. */
 function understood(line: string): { command: string | undefined; args: string[]; flags: Partial<Flags> } {
@@ -46,12 +46,6 @@ describe("commands", () => {
     });
     assert.equal(trouble("list", "pid", "/a").hint, "Did you mean lmctfy list pids?");
     assert.equal(trouble("xyzzy").hint, "lmctfy help lists the commands.");
-  });
-
-  test("one that the original has, and that is not served", () => {
-    for (const word of NOT_SERVED) {
-      assert.equal(trouble(word, "/a").code, "UNIMPLEMENTED");
-    }
   });
 
   test("too few and too many arguments", () => {

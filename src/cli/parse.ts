@@ -3,7 +3,7 @@ import { LmctfyError } from "../errors.ts";
 import { nearest } from "../spec/suggest.ts";
 import { FLAGS, shortest } from "./flags.ts";
 import type { Command, Flag, Flags } from "./model.ts";
-import { COMMANDS, NOT_SERVED } from "./table.ts";
+import { COMMANDS } from "./table.ts";
 
 /** What the words were understood as; `problem` says why the call cannot be done as it stands. */
 export interface Parsed {
@@ -188,11 +188,6 @@ function misplacedFlag(
 
 /** The error for a first word, or words, that are no command. */
 export function unknownCommand(word: string): LmctfyError {
-  if (NOT_SERVED.includes(word)) {
-    return new LmctfyError("UNIMPLEMENTED", `${word} is not served yet`, {
-      hint: "lmctfy help lists what there is.",
-    });
-  }
   const guess = nearest(
     word,
     COMMANDS.map(c => c.words[0]),

@@ -9,7 +9,7 @@ import { refreshed } from "./generate/docs.ts";
 import { explain, overview, wrap } from "./help.ts";
 import { LOADERS } from "./load.ts";
 import { flagTerm, pageOf, pages } from "./pages.ts";
-import { COMMANDS, NOT_SERVED } from "./table.ts";
+import { COMMANDS } from "./table.ts";
 import { VERSION } from "./version.ts";
 
 /** The repository: this file may be compiled or not. */
@@ -49,7 +49,6 @@ test("commands: no name twice, one default per menu, and something that does the
       .map(page => page.word)
       .sort(),
   );
-  for (const word of NOT_SERVED) assert.equal(pageOf(word), undefined);
 });
 
 test("arguments: what may be left out comes last, and one that takes the rest is the last", () => {

@@ -32,6 +32,15 @@ const UPDATE_EXITS = [
   { code: "12", when: "the spec asks for something that is not served here" },
   { code: "14", when: "another command works on it, or the kernel refused" },
 ];
+const EVENT_JSON =
+  'one object per line: {"event": "oom", "name": "/web", "time": "2026-01-31T12:00:00.000Z", ...}. With "oom", "ooms": how often nothing was left, and "kills": how many processes were killed for it; with "memory_threshold", "threshold" and "usage" in bytes, and "above", true or false; with "pressure", "resource", "level", and "stall" and "window" in microseconds; with "empty", "populated" and, last with -F, "gone" no more';
+const EVENT_EXITS = [
+  { code: "3", when: "something is no event, no number, or out of its range" },
+  { code: "4", when: "nothing of it happened in the time of -t" },
+  { code: "5", when: "there is no such container, or it was destroyed meanwhile" },
+  { code: "9", when: "it is /, or the machine cannot tell" },
+];
+const WAITS = "Without -F, the first event is printed and that is all.";
 const NOT_FOUND = { code: "5", when: "there is no such container" };
 
 export const COMMANDS: readonly Command[] = [
@@ -304,6 +313,90 @@ export const COMMANDS: readonly Command[] = [
     exits: [NOT_FOUND, { code: "9", when: "it is no virtual host, or does not start" }],
   },
   {
+    words: ["notify", "any"],
+    isDefault: true,
+    args: [
+      container("the container"),
+      {
+        name: "SPEC",
+        optional: true,
+        completes: "none",
+        summary: "the events, as an EventSpec in protocol buffer text format or JSON",
+      },
+    ],
+    flags: ["config", "follow", "timeout"],
+    summary: "wait for one of several events",
+    about: [
+      "Waits until one of several events happens in a container or below it. Without a spec: memory runs out, the first process begins, or the last one ends.",
+      `${WAITS} When the container goes away, that is an error.`,
+    ],
+    json: EVENT_JSON,
+    examples: [
+      { call: "lmctfy notify -F --json /web", does: "whatever happens, as it happens" },
+      {
+        call: "lmctfy notify any /web 'oom:{} memory_threshold:{usage:80000000}'",
+        does: "what comes first",
+      },
+    ],
+    exits: EVENT_EXITS,
+  },
+  {
+    words: ["notify", "memory"],
+    args: [
+      { name: "EVENT", completes: "none", summary: "of memory: oom or threshold" },
+      container("the container"),
+      { name: "BYTES", optional: true, completes: "none", summary: "the threshold, of usage" },
+    ],
+    flags: ["follow", "timeout"],
+    summary: "wait until memory runs out, or much is used",
+    about: [
+      "notify memory oom NAME waits until memory has run out in a container or below it, or one of its processes was killed because memory had run out elsewhere.",
+      "notify memory threshold NAME BYTES waits until the memory that is used in a container and below, page cache included, is BYTES or more; when it is already, that is said at once. With -F, also when it is less again.",
+      WAITS,
+    ],
+    json: EVENT_JSON,
+    examples: [
+      { call: "lmctfy notify memory oom /web", does: "the next time" },
+      { call: "lmctfy notify memory threshold /web 80000000", does: "80 MB" },
+    ],
+    exits: EVENT_EXITS,
+  },
+  {
+    words: ["notify", "empty"],
+    args: [container("the container")],
+    flags: ["follow", "timeout"],
+    summary: "wait until the last process in a container ends",
+    about: [
+      "Waits until the last process in a container and below ends. In one that is empty already, that takes another process first; lmctfy wait returns at once.",
+      WAITS,
+    ],
+    json: EVENT_JSON,
+    examples: [{ call: "lmctfy notify empty -F /web", does: "each time" }],
+    exits: EVENT_EXITS,
+  },
+  {
+    words: ["notify", "pressure"],
+    args: [
+      { name: "RESOURCE", completes: "none", summary: "what they wait for: cpu, memory or io" },
+      container("the container"),
+    ],
+    flags: ["stall", "window", "full", "follow", "timeout"],
+    summary: "wait until processes wait too long for a resource",
+    about: [
+      "Waits until processes in a container and below have waited for CPU, memory or disks as long as --stall says, out of a --window of time that moves on. The kernel measures it (PSI), of cgroup version 2 alone.",
+      WAITS,
+    ],
+    json: EVENT_JSON,
+    examples: [
+      { call: "lmctfy notify pressure memory /web", does: "0.2 s of 2 s" },
+      {
+        call: "lmctfy notify pressure io --full --stall 0.5 --window 1 -F /web",
+        does: "each second that was half lost for all of them",
+      },
+    ],
+    exits: EVENT_EXITS,
+  },
+  {
     words: ["pause"],
     args: [container("the container")],
     flags: [],
@@ -336,14 +429,15 @@ export const COMMANDS: readonly Command[] = [
   {
     words: ["killall"],
     args: [container("the container")],
-    flags: [],
+    flags: ["recursive"],
     summary: "kill all processes in a container",
     about: [
       "Sends SIGKILL to every process in a container and in those below it, at any depth, and waits until they are gone. A process that forks meanwhile does not slip through. What is paused is killed as well, and nothing is paused afterwards.",
+      "The containers below are always part of it, with -r or without: what is in them is in the container.",
     ],
     json: '{"name": "/web"}',
     examples: [{ call: "lmctfy killall /web", does: "end all that runs in it" }],
-    exits: [NOT_FOUND, { code: "9", when: "a process did not die" }],
+    exits: [NOT_FOUND, { code: "9", when: "it is /, or a process did not die" }],
   },
   {
     words: ["detect"],
@@ -446,6 +540,3 @@ export const COMMANDS: readonly Command[] = [
     exits: [{ code: "5", when: "there is no such command" }],
   },
 ];
-
-/** Commands of the original that are not served yet. */
-export const NOT_SERVED: readonly string[] = ["notify"];

@@ -1,10 +1,10 @@
 /** `pressure`: processes wait for a resource (PSI: kernel/sched/psi.c, Documentation/accounting/psi.rst). */
 import { existsSync, readFileSync } from "node:fs";
-import { POLL } from "../../compile/poll.ts";
 import { readControl } from "../../cgroup/files.ts";
+import { POLL } from "../../compile/poll.ts";
 import { LmctfyError } from "../../errors.ts";
-import { ProgramFailure } from "../../kernel/executor.ts";
 import { AT_FDCWD, O } from "../../kernel/constants.ts";
+import { ProgramFailure } from "../../kernel/executor.ts";
 import { ProgramBuilder } from "../../kernel/program.ts";
 import type { Pressure as PressureSpec } from "../../spec/index.ts";
 import type { Context } from "../context.ts";
@@ -27,9 +27,13 @@ export function openPressure(
   const what = checked(spec, place);
   const path = context.cgroups.unifiedFile(name, `${what.resource}.pressure`);
   if (path === undefined) {
-    throw new LmctfyError("FAILED_PRECONDITION", "pressure is measured in cgroup version 2 alone, and none is mounted", {
-      hint: "Mount it beside version 1, without controllers: mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
-    });
+    throw new LmctfyError(
+      "FAILED_PRECONDITION",
+      "pressure is measured in cgroup version 2 alone, and none is mounted",
+      {
+        hint: "Mount it beside version 1, without controllers: mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
+      },
+    );
   }
   if (readTotal(path, what.level) === undefined) throw notMeasured(path, what);
   return new Pressure(context, path, what, ringing);
@@ -73,7 +77,10 @@ function notMeasured(path: string, { resource, level }: What): LmctfyError {
     : readControl(switched)?.trim() === "0"
       ? `It was switched off for this container: echo 1 > ${switched}`
       : `This kernel does not measure "${level}" for ${resource}; 5.13 and later do.`;
-  return new LmctfyError("FAILED_PRECONDITION", `pressure of ${resource} is not measured here`, { path, hint });
+  return new LmctfyError("FAILED_PRECONDITION", `pressure of ${resource} is not measured here`, {
+    path,
+    hint,
+  });
 }
 
 /**
@@ -122,7 +129,10 @@ class Pressure implements Source {
     const { level, stall, window } = this.#what;
     const b = new ProgramBuilder(this.#context.arch).stage("asking for pressure events");
     const flags = O.RDWR | O.NONBLOCK | O.CLOEXEC;
-    const fd = b.syscall("openat", [AT_FDCWD, b.string(this.#path), flags, 0], { into: "pressure", fd: true });
+    const fd = b.syscall("openat", [AT_FDCWD, b.string(this.#path), flags, 0], {
+      into: "pressure",
+      fd: true,
+    });
     const trigger = `${level} ${stall} ${window}`;
     b.syscall("write", [fd, b.string(trigger), trigger.length + 1]);
     try {

@@ -85,9 +85,13 @@ export class EventStream implements ContainerEvents {
   #begin(spec: EventSpec): void {
     const { places, cgroups } = this.#context;
     if (this.#name === "/") {
-      throw new LmctfyError("FAILED_PRECONDITION", "the container / is the machine: watch one of its containers", {
-        path: "/",
-      });
+      throw new LmctfyError(
+        "FAILED_PRECONDITION",
+        "the container / is the machine: watch one of its containers",
+        {
+          path: "/",
+        },
+      );
     }
     requireKnown(this.#context, this.#name);
     if (cgroups.exists(this.#name)) this.#open(spec);

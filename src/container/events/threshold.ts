@@ -72,9 +72,7 @@ class Threshold implements Source {
     if (above === this.#above) return [];
     this.#above = above;
     this.#lookAt = now + QUIET_MS;
-    return [
-      { kind: "memory_threshold", threshold, usage: above && usage < threshold ? peak : usage, above },
-    ];
+    return [{ kind: "memory_threshold", threshold, usage: above && usage < threshold ? peak : usage, above }];
   }
 
   patience(): number {
