@@ -8,7 +8,7 @@ import { FLAGS } from "./flags.ts";
 import { refreshed } from "./generate/docs.ts";
 import { explain, overview, wrap } from "./help.ts";
 import { LOADERS } from "./load.ts";
-import { flagTerm, pageOf, pages } from "./pages.ts";
+import { flagTerm, pages } from "./pages.ts";
 import { COMMANDS } from "./table.ts";
 import { VERSION } from "./version.ts";
 

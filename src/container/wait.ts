@@ -16,7 +16,7 @@ export async function waitUntilEmpty(
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { cgroups } = context;
+  const { cgroups, places } = context;
   if (name === "/") {
     throw new LmctfyError(
       "FAILED_PRECONDITION",

@@ -83,7 +83,7 @@ export class EventStream implements ContainerEvents {
 
   /** Listens before it returns, so that what happens right after the call is heard; a restart of the machine is mended first. */
   #begin(spec: EventSpec): void {
-    const { places, cgroups } = this.#context;
+    const { cgroups } = this.#context;
     if (this.#name === "/") {
       throw new LmctfyError(
         "FAILED_PRECONDITION",
