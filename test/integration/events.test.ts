@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -199,19 +199,12 @@ test("pressure: processes that wait for a CPU, some and all", withPressure, asyn
 test("pressure: processes that wait for memory", withPressure, async () => {
   await using rig = Rig.create();
   const container = await rig.create("/a", { memory: { limit: 16 * MB } });
-  const file = join(rig.root, "big");
-  writeFileSync(file, Buffer.alloc(64 * MB, 1));
-  try {
-    await using events = container.events({ pressure: [{ resource: "MEMORY", stall: 10_000 }] });
-    // Its page cache has to be thrown away again and again.
-    const reader = await container.run(["sh", "-c", `while :; do cat ${file}; done >/dev/null`], quiet);
-    const told = await expect(events, "pressure");
-    assert.deepEqual([told.resource, told.level], ["memory", "some"]);
-    await reader.kill("SIGKILL");
-    await container.killAll();
-  } finally {
-    rmSync(file);
-  }
+  await using events = container.events({ pressure: [{ resource: "MEMORY", stall: 1000 }] });
+  // One after the other looks for memory where nothing can be freed, until it is killed.
+  await container.run(["sh", "-c", `while :; do ${TOOL} memhog ${80 * MB}; done`], quiet);
+  const told = await expect(events, "pressure");
+  assert.deepEqual([told.resource, told.level, told.stall], ["memory", "some", 1000n]);
+  await container.killAll();
 });
 
 test(
