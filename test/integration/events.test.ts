@@ -396,7 +396,24 @@ function start(rig: Rig, ...args: string[]) {
   const ended = once(child, "close").then(([code, signal]) => ({ code, signal, ...said }));
   const lines = () => said.stdout.trimEnd().split("\n").filter(Boolean);
   const sees = (count: number) => eventually(lines, all => all.length >= count, `${args}: ${said.stderr}`);
-  return { child, ended, sees };
+  /** It watches by inotify, on every machine at least whether the container goes away. */
+  const listens = () =>
+    eventually(
+      () => descriptorsOf(child.pid!),
+      links => links.includes("anon_inode:inotify"),
+      `${args}: it does not listen`,
+    );
+  return { child, ended, sees, listens };
+}
+
+function descriptorsOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap(fd => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return []; // closed meanwhile
+    }
+  });
 }
 
 /** Does something again and again until somebody who started just now has seen it. */
@@ -440,6 +457,7 @@ test("notify, the command: --follow streams, and ends when the container goes aw
   const container = await rig.create("/a");
   const all = start(rig, "-F", "--json", "/a");
   const first = start(rig, "memory", "oom", "/a");
+  await first.listens();
   const sleeper = await container.run(["sleep", "1000"], quiet);
   const short = async () => {
     await (await container.run([TOOL, "exit", "0"], quiet)).exited;
@@ -469,8 +487,8 @@ test("notify, the command: time, signals and closed output end it", async () => 
   const follow = await rig.command(["notify", "memory", "threshold", "-F", "-t", "0.2", "/a", "1"]);
   if (follow.stdout !== "") assert.equal(follow.code, 0);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    const { child, ended } = start(rig, "-F", "/a");
-    await sleep(100);
+    const { child, ended, listens } = start(rig, "-F", "/a");
+    await listens();
     child.kill(signal);
     const end = await ended;
     assert.deepEqual([end.code, end.signal, end.stdout], [null, signal, ""]);
