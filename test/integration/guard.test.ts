@@ -48,7 +48,7 @@ test("/ is never made, changed, entered, paused, killed or destroyed, in whateve
       continue;
     }
     for (const spelling of ["/", "//", "/a/..", "/.."]) {
-      const call = [...words, ...answer.words.map(word => (word === "/" ? spelling : word))];
+      const call: string[] = [...words, ...answer.words.map(word => (word === "/" ? spelling : word))];
       const { code, stdout, stderr } = await rig.command(call);
       assert.deepEqual([code, stdout], [answer.code, ""], `${call.join(" ")}: ${stderr}`);
     }
