@@ -76,9 +76,13 @@ test("/ is never made, changed, entered, paused, killed or destroyed, in whateve
 test("killall ends fork bombs in nested containers, whole, and what is beside them goes on", async () => {
   await using rig = Rig.create();
   const outer = await rig.create("/a", { pids: { limit: 60 } });
-  const nested = [await rig.create("/a/b"), await rig.create("/a/b/c", { pids: { limit: 20 } })];
+  const nested = [
+    await rig.create("/a/b", { pids: { limit: 40 } }),
+    await rig.create("/a/b/c", { pids: { limit: 20 } }),
+  ];
   const beside = await (await rig.create("/beside")).run(["sleep", "1000"], { stdio: "ignore" });
-  const all = [outer, ...nested];
+  // The innermost first: each has room that those before it cannot take.
+  const all = [outer, ...nested].reverse();
   for (const words of [["/a"], ["-r", "/a"]]) {
     for (const container of all) await container.run([TOOL, "forkbomb"], { stdio: "ignore" });
     // the bound is reached: from now on each end makes room for a new one
