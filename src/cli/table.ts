@@ -350,8 +350,8 @@ export const COMMANDS: readonly Command[] = [
     flags: ["follow", "timeout"],
     summary: "wait until memory runs out, or much is used",
     about: [
-      "notify memory oom NAME waits until memory has run out in a container or below it, or one of its processes was killed because memory had run out elsewhere.",
-      "notify memory threshold NAME BYTES waits until the memory that is used in a container and below, page cache included, is BYTES or more; when it is already, that is said at once. With -F, also when it is less again.",
+      "With oom, waits until memory has run out in a container or below it, or one of its processes was killed because memory had run out elsewhere.",
+      "With threshold, waits until the memory that is used in a container and below, page cache included, is BYTES or more; when it is already, that is said at once. With -F, also when it is less again.",
       WAITS,
     ],
     json: EVENT_JSON,

@@ -1,6 +1,7 @@
 /** Completion for zsh. */
 import type { Argument, Command, Completion, Flag } from "../model.ts";
 import { pages } from "../pages.ts";
+import { takes } from "../parse.ts";
 import { completionOf, flagsOf, offered, quote, secondWords, spellings } from "./shell.ts";
 
 const ACTIONS: Readonly<Record<Completion, string>> = {
@@ -43,10 +44,11 @@ function commandCase(first: string, commands: readonly Command[]): string {
     return `      ${first})
         ${argumentsCall(flagsOf(command!), command!.args.map(argumentSpec))} ;;`;
   }
-  // its second word, or already the argument of the default
+  // its second word, or already the argument of the default; and the flags of all of them
   const standard = commands.find(c => c.isDefault)!;
+  const flags = offered().filter(flag => commands.some(c => takes(c, flag)));
   return `      ${first})
-        ${argumentsCall(flagsOf(standard), [quote(`:subcommand or container:_lmctfy_${first}`), ...standard.args.map(argumentSpec)])} ;;`;
+        ${argumentsCall(flags, [quote(`:subcommand or container:_lmctfy_${first}`), ...standard.args.map(argumentSpec)])} ;;`;
 }
 
 export function zshCompletion(): string {
