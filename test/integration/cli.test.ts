@@ -24,7 +24,7 @@ test("exit codes, and what is said", async () => {
     [[], 5, /^Usage: lmctfy/],
     [["bogus"], 5, /there is no command "bogus"/],
     [["lst"], 5, /Did you mean lmctfy list\?/],
-    [["notify", "memory", "oom", "/a"], 12, /notify is not served yet/],
+    [["notify", "memory", "oom", "/c"], 5, /no container \/c/],
     [["update", "/c", ""], 5, /no container \/c/],
     [["update", "replace", "/a"], 3, /the spec is missing/],
     [["update", "diff", "/a", "network:{}"], 12, /network/],
