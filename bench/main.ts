@@ -1,17 +1,19 @@
 /**
  * `make bench`: measures lmctfy beside others, in one run, interleaved.
  *
- *   node build/bench/main.js [--quick] [--rounds N] [GROUP…]     groups: isolated run security start library memory
+ *   node build/bench/main.js [--quick] [--rounds N] [GROUP…]     groups: isolated exec sandbox run security start library memory
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
 import { parseArgs } from "node:util";
 import { readLayout } from "../src/cgroup/layout.ts";
 import type { Context, Goal, GroupResult } from "./group.ts";
+import { exec } from "./groups/exec.ts";
 import { isolated } from "./groups/isolated.ts";
 import { library } from "./groups/library.ts";
 import { memory } from "./groups/memory.ts";
 import { run } from "./groups/run.ts";
+import { sandbox } from "./groups/sandbox.ts";
 import { security } from "./groups/security.ts";
 import { start } from "./groups/start.ts";
 import { leftovers, takeSnapshot } from "./leftovers.ts";
@@ -19,7 +21,7 @@ import { BUILD } from "./paths.ts";
 import { prepare } from "./prepare.ts";
 import { formatTable } from "./report.ts";
 
-const GROUPS = { isolated, run, security, start, library, memory };
+const GROUPS = { isolated, exec, sandbox, run, security, start, library, memory };
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

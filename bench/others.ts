@@ -17,10 +17,10 @@ export interface Others {
 }
 
 /** The bundle of an OCI runtime: the namespaces, mounts and limits of `floor isolated`, and nothing else. */
-function ociConfig(rootfs: string, cgroup: string): object {
+function ociConfig(rootfs: string, cgroup: string, command = "/bin/true"): object {
   return {
     ociVersion: "1.0.0",
-    process: { terminal: false, user: { uid: 0, gid: 0 }, args: ["/bin/true"], env: ["PATH=/bin"], cwd: "/" },
+    process: { terminal: false, user: { uid: 0, gid: 0 }, args: [command], env: ["PATH=/bin"], cwd: "/" },
     root: { path: rootfs, readonly: false },
     mounts: [
       { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "nodev", "noexec"] },
@@ -102,9 +102,54 @@ export async function findOthers(rootfs: string): Promise<Others> {
   return others;
 }
 
+/** Containers of crun and runc that run, to execute something in. */
+export async function findRunning(rootfs: string): Promise<Others> {
+  const others: Others = { contenders: [], missing: [], versions: {}, close: async () => {} };
+  const ends: string[][] = [];
+  let view: HugetlbView | undefined;
+  others.close = async () => {
+    for (const end of ends) trial(end);
+    await view?.close();
+  };
+  for (const name of ["crun", "runc"]) {
+    const path = which(name);
+    if (path === undefined) {
+      others.missing.push({ name, reason: "not installed" });
+      continue;
+    }
+    const id = `${PREFIX}-${name}-exec`;
+    const bundle = `${BUILD}/${name}-exec`;
+    mkdirSync(bundle, { recursive: true });
+    writeFileSync(`${bundle}/config.json`, JSON.stringify(ociConfig(rootfs, id, "/bin/pause"), null, 2));
+    const start = [path, "run", "--detach", "--bundle", bundle, id];
+    let inside = (argv: string[]): string[] => argv;
+    trial([path, "delete", "--force", id]); // of a bench that was killed
+    let failure = trial(start);
+    if (failure !== undefined && HugetlbView.helps()) {
+      view ??= await HugetlbView.open();
+      const { path: namespace } = view;
+      inside = argv => ["nsenter", `--mount=${namespace}`, ...argv];
+      trial(inside([path, "delete", "--force", id]));
+      failure = trial(inside(start));
+    }
+    if (failure !== undefined) {
+      others.missing.push({ name, reason: failure });
+      continue;
+    }
+    ends.push(inside([path, "delete", "--force", id]));
+    others.contenders.push({
+      name: `${name} exec`,
+      argv: [path, "exec", id, "/bin/true"],
+      mountNamespace: view?.path,
+    });
+  }
+  return others;
+}
+
 /** Why a command fails; undefined when it works. */
 function trial([file, ...args]: string[]): string | undefined {
-  const { status, stderr, error } = spawnSync(file!, args, { encoding: "utf8" });
+  // What stays running must not hold a pipe of ours: its output is dropped.
+  const { status, stderr, error } = spawnSync(file!, args, { encoding: "utf8", timeout: 20_000 });
   if (status === 0) return undefined;
   return (error?.message ?? stderr.trim().split("\n").at(-1)) || `exit code ${status}`;
 }

@@ -8,7 +8,7 @@ export interface Prepared {
   floor: string;
   /** Does nothing, and does it statically. */
   trueCommand: string;
-  /** Holds bin/true and empty directories to mount on. */
+  /** Holds bin/true, bin/pause and empty directories to mount on. */
   rootfs: string;
 }
 
@@ -30,6 +30,7 @@ export function prepare(): Prepared {
     mkdirSync(`${rootfs}/${directory}`, { recursive: true });
   }
   copyFileSync(trueCommand, `${rootfs}/bin/true`);
+  copyFileSync(compile("pause", FREESTANDING), `${rootfs}/bin/pause`);
   return { timer, floor, trueCommand, rootfs };
 }
 
