@@ -21,6 +21,7 @@ import { allBelow, allChildren, isForeign, requireKnown } from "./foreign.ts";
 import { freezeContainer, stateOf, thawContainer } from "./freeze.ts";
 import { requireOwn } from "./given.ts";
 import { initOf } from "./init-process.ts";
+import { killInside, putBack } from "./kill.ts";
 import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
 import { busyWith, recover } from "./recover.ts";
 import { realiseAgain, runInContainer } from "./run.ts";
@@ -283,9 +284,14 @@ export class Container implements AsyncDisposable {
     requireContainer(places, this.name);
     using _busy = busyWith(this.#context, this.name);
     markPending(places, this.name);
-    await cgroups.kill(this.name);
-    cgroups.thawAll(this.name);
-    cgroups.renew(this.name);
+    const lifted: string[] = [];
+    try {
+      await killInside(this.#context, this.name, lifted);
+      cgroups.thawAll(this.name);
+      cgroups.renew(this.name);
+    } finally {
+      await putBack(this.#context, this.name, lifted);
+    }
     clearPending(places, this.name);
   }
 

@@ -4,6 +4,7 @@ import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { allChildren, isForeign } from "./foreign.ts";
 import { requireOwn } from "./given.ts";
+import { killInside, putBack } from "./kill.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { busyWith, undoContainer } from "./recover.ts";
 import {
@@ -47,11 +48,13 @@ export async function destroyContainer(context: Context, name: string, force: bo
   const marked = markIfThereIsRoom(context, name);
   removeSpecFile(places, name);
   if (!marked) markIfThereIsRoom(context, name);
+  const lifted: string[] = [];
   try {
-    await cgroups.kill(name);
+    await killInside(context, name, lifted);
   } catch (error) {
     cgroups.renew(name);
     writeSpecFile(places, name, spec);
+    await putBack(context, name, lifted);
     clearPending(places, name);
     throw error;
   }

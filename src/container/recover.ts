@@ -2,6 +2,7 @@
 import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { dropIds } from "./ids.ts";
+import { killInside } from "./kill.ts";
 import { lockContainer } from "./lock.ts";
 import { ensureRealised, forgetBelow } from "./realise.ts";
 import { clearPending, containerExists, pendingNames, removeDirectories } from "./store.ts";
@@ -23,7 +24,7 @@ export function busyWith(context: Context, name: string): Disposable {
 /** Removes all that belongs to a container that does not exist (any more, or yet). The caller holds its lock. */
 export async function undoContainer(context: Context, name: string, killTimeout?: number): Promise<void> {
   const options = killTimeout === undefined ? {} : { timeout: killTimeout };
-  await context.cgroups.kill(name, options);
+  await killInside(context, name, [], options);
   context.cgroups.takeBack(name);
   await context.cgroups.remove(name, { kill: true });
   dropIds(context.places, name);

@@ -4,6 +4,7 @@ import type { Cgroups } from "../cgroup/driver.ts";
 import type { HostStep } from "../cgroup/steps.ts";
 import type { Owner } from "../cgroup/tree.ts";
 import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
+import { blockio } from "./blockio/index.ts";
 import { cpu } from "./cpu.ts";
 import { filesystem } from "./filesystem.ts";
 import { memory } from "./memory.ts";
@@ -30,6 +31,7 @@ export { withFilesRead } from "./security/index.ts";
 export const RESOURCES: { readonly [S in Section]?: Resource<S> } = {
   cpu,
   memory,
+  blockio,
   filesystem,
   virtual_host: virtualHost,
   pids,
@@ -93,7 +95,9 @@ function checkView(spec: ContainerSpec): void {
 export function createSteps(cgroups: Cgroups, name: string, spec: ContainerSpec): HostStep[] {
   return [
     ...cgroups.directorySteps(name),
-    ...each(spec, "left out", (resource, section) => resource.settings(section, cgroups, name)).flat(),
+    ...each(spec, "empty", (resource, section) =>
+      resource.inherits || spec[resource.section] ? resource.settings(section, cgroups, name) : undefined,
+    ).flat(),
     ...cgroups.ownerSteps(name, ownerOf(spec)),
   ];
 }
@@ -106,6 +110,11 @@ export function checkBelow(spec: ContainerSpec, context: UpdateContext): void {
 /** Has what runs in a container give back what a spec does not leave it. Throws when it cannot; changes no setting. */
 export function prepareUpdate(spec: ContainerSpec, context: UpdateContext): void {
   each(spec, "empty", (resource, section) => resource.prepareUpdate?.(section, context));
+}
+
+/** Lifts what keeps the killed from dying, in a container alone. What it was set to is for an update to put back. */
+export function releaseSteps(cgroups: Cgroups, name: string): HostStep[] {
+  return each({}, "empty", resource => resource.release?.(cgroups, name)).flat();
 }
 
 /**

@@ -52,6 +52,8 @@ type StatsOf<S extends Section> = S extends keyof ContainerStats ? ContainerStat
  */
 export interface Resource<S extends Section> {
   readonly section: S;
+  /** Also a container without the section is set up: what those above have is not handed down by the kernel. */
+  readonly inherits?: true;
   /** Throws when the section makes no sense, or cannot be had on this machine; changes nothing. */
   check(spec: SpecOf<S>, context: CheckContext): void;
   /** What a container that was just made needs written to become what the section says. */
@@ -62,6 +64,8 @@ export interface Resource<S extends Section> {
   prepareUpdate?(spec: SpecOf<S>, context: UpdateContext): void;
   /** Makes a container that exists, whatever is set now, what `settings` would have made of it. */
   update(spec: SpecOf<S>, context: UpdateContext): HostStep[];
+  /** Lifts what keeps a process that was killed from dying. */
+  release?(cgroups: Cgroups, name: string): HostStep[];
   /** What its processes set for themselves. */
   processSettings?(spec: SpecOf<S>, whole: ContainerSpec): ProcessSettings;
   /** Undefined where the machine does not account for the resource. */

@@ -233,10 +233,35 @@ static int compat(char **argv)
 	return 0;
 }
 
+/*
+ * disk read|write PATH BLOCK COUNT: moves blocks past the page cache, over the first 16 MiB of the file or device again and again, COUNT
+ * of them or for ever (0); then prints how many and in how many milliseconds.
+ */
+static int disk(char **argv)
+{
+	int writes = argv[0] && !strcmp(argv[0], "write");
+	long block = number(argv, 2, 4096), count = number(argv, 3, 1), done = 0;
+	int fd = open(argv[1], (writes ? O_WRONLY : O_RDONLY) | O_DIRECT);
+	double start = now();
+	void *p;
+
+	if (fd < 0 || posix_memalign(&p, 4096, (size_t)block))
+		return 1;
+	memset(p, 'x', (size_t)block);
+	for (; !count || done < count; done++) {
+		off_t at = done * block % (16 << 20);
+
+		if ((writes ? pwrite(fd, p, (size_t)block, at) : pread(fd, p, (size_t)block, at)) != block)
+			return 1;
+	}
+	printf("%ld %ld\n", done, (long)((now() - start) * 1000));
+	return 0;
+}
+
 static const struct { const char *name; int (*run)(char **); } tools[] = {
 	{ "memhog", memhog }, { "spin", spin }, { "race", race }, { "forks", forks }, { "forkbomb", forkbomb }, { "fds", fds },
 	{ "status", status }, { "exit", end }, { "die", die }, { "trap", trap }, { "orphan", orphan }, { "flood", flood },
-	{ "call", call }, { "compat", compat },
+	{ "call", call }, { "compat", compat }, { "disk", disk },
 };
 
 int main(int argc, char **argv)

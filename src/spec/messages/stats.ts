@@ -30,6 +30,10 @@ export const BlockIoDeviceStats = message("BlockIoStats.Device", "Transfers from
   write_ops: optional(6, "uint64", "Write operations."),
   discard_bytes: optional(7, "uint64", "Discarded.", { unit: "bytes" }),
   discard_ops: optional(8, "uint64", "Discard operations."),
+  name: optional(100, "string", "Name in /dev; absent when the device is gone."),
+  cost_usage: optional(101, "uint64", "Device time used, by the kernel's cost model (io.cost).", {
+    unit: "microseconds",
+  }),
 });
 export interface BlockIoDeviceStats extends Resolved<typeof BlockIoDeviceStats> {}
 
@@ -72,7 +76,7 @@ export const ContainerStats = message(
     network: optional(4, NetworkStats, "Network traffic.", { unserved: NOT_YET }),
     monitoring: optional(5, MonitoringStats, "Measurements.", { unserved: NOT_YET }),
     filesystem: optional(6, FilesystemStats, "Open files.", { unserved: NOT_YET }),
-    blockio: optional(7, BlockIoStats, "Block devices.", { unserved: NOT_YET }),
+    blockio: optional(7, BlockIoStats, "Block devices."),
     pids: optional(100, PidsStats, "Tasks."),
   },
 );
