@@ -11,7 +11,7 @@ test("all that nothing serves is refused by name, and nothing is ignored", () =>
       code: "UNIMPLEMENTED",
       message,
     });
-  refused({ blockio: {} }, /^unimplemented: blockio$/);
+  refused({ network: {} }, /^unimplemented: network$/);
   refused({ network: {}, cpu: { limit: 1n }, device: {} }, /^unimplemented: network, device$/);
   refused({ children_limit: 3n }, /^unimplemented: children_limit \(needs a kernel patch/);
   refused({ memory: { limit: 100_000n, max_limit: 200_000n } }, /^unimplemented: memory\.max_limit/);
@@ -19,7 +19,7 @@ test("all that nothing serves is refused by name, and nothing is ignored", () =>
     { memory: { dirty: {}, stale_page_age: 1 }, pids: {} },
     /memory\.dirty .*, memory\.stale_page_age .*$/,
   );
-  assert.throws(() => checkSpec({ blockio: {} }, { cgroups: fake.cgroups, name: "/a" }), {
+  assert.throws(() => checkSpec({ network: {} }, { cgroups: fake.cgroups, name: "/a" }), {
     hint: /^Served now: owner, cpu \(scheduling_latency, .*, memory \(.*limit.*\), owner_group, .*pids \(limit\)\.$/,
   });
   checkSpec({}, { cgroups: fake.cgroups, name: "/a" });

@@ -98,7 +98,7 @@ test("detect: this process is in no container of ours", async () => {
 test("sections that are not served, and values that make no sense, are refused by name and change nothing", async () => {
   await using rig = Rig.create();
   const refused: [object, string, RegExp][] = [
-    [{ blockio: {} }, "UNIMPLEMENTED", /blockio/],
+    [{ network: {} }, "UNIMPLEMENTED", /network/],
     [{ network: {} }, "UNIMPLEMENTED", /network/],
     [{ device: {} }, "UNIMPLEMENTED", /device/],
     [{ virtual_host: { network: { interface: "eth9" } } }, "UNIMPLEMENTED", /virtual_host.network.interface/],
