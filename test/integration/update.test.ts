@@ -205,7 +205,7 @@ test("what makes no sense is refused before anything is changed", async () => {
     [{ memory: { limit: 70_000_000 } }, "INVALID_ARGUMENT"], // more than memory and swap together
     [{ memory: { limit: -1 } }, "INVALID_ARGUMENT"],
     [{ pids: { limit: 0 }, cpu: { limit: 1000 } }, "INVALID_ARGUMENT"],
-    [{ blockio: {} }, "UNIMPLEMENTED"],
+    [{ network: {} }, "UNIMPLEMENTED"],
     [{ cpu: { mask: { data: [1n << 63n] } } }, "INVALID_ARGUMENT"],
     [{ memroy: {} } as ContainerSpecInput, "INVALID_ARGUMENT"],
   ];
