@@ -5,7 +5,7 @@ import type { HostStep } from "../cgroup/steps.ts";
 import type { Owner } from "../cgroup/tree.ts";
 import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
 import { blockio } from "./blockio/index.ts";
-import { cpu } from "./cpu.ts";
+import { cpu } from "./cpu/index.ts";
 import { filesystem } from "./filesystem.ts";
 import { memory } from "./memory.ts";
 import { pids } from "./pids.ts";

@@ -40,7 +40,7 @@ describe("errors in text", () => {
     [
       "cpu {\n  limt: 5\n}",
       'spec:2:3: unknown field "limt" in cpu, did you mean "limit"?',
-      "the fields of cpu are scheduling_latency, limit, max_limit, mask",
+      "the fields of cpu are scheduling_latency, limit, max_limit, mask, burst, cpus, mems",
     ],
     ["network { a: 1 }", 'spec:1:11: unknown field "a" in network', "network has no fields"],
     [
@@ -87,7 +87,7 @@ describe("errors in text", () => {
     ["filesystem{rootfs:root}", "spec:1:19: wrong value root for filesystem.rootfs, expected text in quotes"],
     [
       "cpu: 5",
-      "spec:1:6: wrong value 5 for cpu, expected { }, with scheduling_latency, limit, max_limit, mask in it",
+      "spec:1:6: wrong value 5 for cpu, expected { }, with scheduling_latency, limit, max_limit, mask, burst, cpus, mems in it",
     ],
     ["network: 5", "spec:1:10: wrong value 5 for network, expected { }"],
     ["pids: [{limit:1}]", "spec:1:7: wrong value [ ] for pids, expected { }, with limit in it"],

@@ -42,5 +42,23 @@ export const CpuSpec = message("CpuSpec", "CPU time, and the CPUs it is spent on
     { unit: "milli-CPU", default: "no limit" },
   ),
   mask: optional(4, CpuMask, "The CPUs that the container may run on.", { default: "those of the parent" }),
+  burst: optional(
+    100,
+    "uint64",
+    "How far beyond `max_limit` the container may go for a while, with what it left unused before; at most `max_limit`.",
+    { unit: "milli-CPU", default: "0" },
+  ),
+  cpus: optional(
+    101,
+    "string",
+    'The CPUs that the container may run on, as a list like "0-3,8": the same as `mask`, for people. Empty for those of the parent.',
+    { default: "those of the parent" },
+  ),
+  mems: optional(
+    102,
+    "string",
+    'The memory nodes (NUMA) that the container may take memory from, as a list like "0-1". Empty for those of the parent.',
+    { default: "those of the parent" },
+  ),
 });
 export interface CpuSpec extends Resolved<typeof CpuSpec> {}

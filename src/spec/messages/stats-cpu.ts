@@ -3,7 +3,6 @@ import {
   type EnumName,
   enumeration,
   message,
-  NO_PATCH,
   optional,
   type Resolved,
   repeated,
@@ -27,16 +26,24 @@ export const PressureStats = message(
 export interface PressureStats extends Resolved<typeof PressureStats> {}
 
 export const CpuHistogramType = enumeration("CpuHistogramType", "What a histogram of scheduling counts.", {
-  SERVE: [1, "Time that a task was runnable."],
+  SERVE: [1, "Time from when a task woke until it slept again, running and waiting for a CPU."],
   ONCPU: [2, "Time that a task ran in one stretch."],
   SLEEP: [3, "Time that a task slept."],
-  QUEUE_SELF: [4, "Time that a task waited for a task of the same container."],
-  QUEUE_OTHER: [5, "Time that a task waited for a task of another container."],
+  QUEUE_SELF: [
+    4,
+    "Time that a task waited for a CPU because of its own container: for another of its tasks, or for quota.",
+  ],
+  QUEUE_OTHER: [5, "Time that a task waited for a CPU that others had, of other containers or of none."],
 });
 export type CpuHistogramType = EnumName<typeof CpuHistogramType>;
 
 export const HistogramBucket = message("HistogramMap.Bucket", "A bar of a histogram.", {
-  bucket: required(1, "int32", "Upper bound of the times counted here.", { unit: "nanoseconds" }),
+  bucket: required(
+    1,
+    "int32",
+    "Upper bound of the times counted here; 2147483647 for those above all other bounds.",
+    { unit: "nanoseconds" },
+  ),
   value: required(2, "int64", "How many were counted."),
 });
 export interface HistogramBucket extends Resolved<typeof HistogramBucket> {}
@@ -51,6 +58,8 @@ export const ThrottlingData = message("ThrottlingData", "How `cpu.max_limit` mad
   periods: optional(1, "int64", "Periods in which the container wanted to run."),
   throttled_periods: optional(2, "int64", "Periods in which it reached the limit."),
   throttled_time: optional(3, "int64", "Time that it was kept from running.", { unit: "nanoseconds" }),
+  bursts: optional(100, "int64", "Periods in which it went beyond the limit, by `cpu.burst`."),
+  burst_time: optional(101, "int64", "CPU time that it used beyond the limit.", { unit: "nanoseconds" }),
 });
 export interface ThrottlingData extends Resolved<typeof ThrottlingData> {}
 
@@ -66,9 +75,13 @@ export interface CpuUsage extends Resolved<typeof CpuUsage> {}
 
 export const CpuStats = message("CpuStats", "Statistics of CPU time.", {
   usage: optional(1, CpuUsage, "CPU time used."),
-  load: optional(2, "int32", "Runnable tasks.", { unserved: NO_PATCH }),
+  load: optional(2, "int32", "Tasks that run or wait for a CPU, now."),
   throttling_data: optional(3, ThrottlingData, "How `cpu.max_limit` made itself felt."),
-  histograms: repeated(4, HistogramMap, "Histograms of scheduling.", { unserved: NO_PATCH }),
+  histograms: repeated(
+    4,
+    HistogramMap,
+    "Histograms of scheduling, over a window of time that one asks for (`lmctfy stats histograms`).",
+  ),
   pressure: optional(100, PressureStats, "Time that tasks waited for a CPU."),
 });
 export interface CpuStats extends Resolved<typeof CpuStats> {}

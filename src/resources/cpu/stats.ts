@@ -1,8 +1,10 @@
 /** Statistics of CPU time. */
-import type { Cgroups } from "../cgroup/driver.ts";
-import type { CpuStats, CpuUsage, ThrottlingData } from "../spec/index.ts";
-import { defined, parseFields, readNumber, readPressure, readText } from "./numbers.ts";
-import type { StatsLevel } from "./resource.ts";
+
+import type { Cgroups } from "../../cgroup/driver.ts";
+import { readControl } from "../../cgroup/files.ts";
+import type { CpuStats, CpuUsage, ThrottlingData } from "../../spec/index.ts";
+import { defined, parseFields, readNumber, readPressure, readText } from "../numbers.ts";
+import type { StatsLevel } from "../resource.ts";
 
 /** The kernel counts in ticks of a hundredth of a second for programs, whatever its own clock. */
 const TICK = 10_000_000n;
@@ -12,7 +14,11 @@ export function cpuStats(cgroups: Cgroups, name: string, level: StatsLevel): Cpu
   const stats = cgroups.version("cpu") === 2 ? stats2(cgroups, name, full) : stats1(cgroups, name, full);
   return (
     stats &&
-    defined<CpuStats>({ ...stats, pressure: full ? readPressure(cgroups, name, "cpu.pressure") : undefined })
+    defined<CpuStats>({
+      ...stats,
+      load: full ? runnableTasks(cgroups, name) : undefined,
+      pressure: full ? readPressure(cgroups, name, "cpu.pressure") : undefined,
+    })
   );
 }
 
@@ -26,7 +32,9 @@ function stats2(cgroups: Cgroups, name: string, full: boolean): CpuStats {
       user: nanoseconds("user_usec"),
       system: nanoseconds("system_usec"),
     }),
-    throttling_data: full ? throttling(fields, nanoseconds("throttled_usec")) : undefined,
+    throttling_data: full
+      ? throttling(fields, nanoseconds("throttled_usec"), nanoseconds("burst_usec"))
+      : undefined,
   });
 }
 
@@ -43,13 +51,14 @@ function stats1(cgroups: Cgroups, name: string, full: boolean): CpuStats | undef
       user: scaled(ticks.get("user"), TICK),
       system: scaled(ticks.get("system"), TICK),
     }),
-    throttling_data: throttling(fields, fields.get("throttled_time")),
+    throttling_data: throttling(fields, fields.get("throttled_time"), fields.get("burst_time")),
   });
 }
 
 function throttling(
   fields: Map<string, bigint>,
   throttledTime: bigint | undefined,
+  burstTime: bigint | undefined,
 ): ThrottlingData | undefined {
   const periods = fields.get("nr_periods");
   if (periods === undefined) return undefined;
@@ -57,9 +66,25 @@ function throttling(
     periods,
     throttled_periods: fields.get("nr_throttled"),
     throttled_time: throttledTime,
+    bursts: fields.get("nr_bursts"),
+    burst_time: burstTime,
   });
 }
 
 function scaled(value: bigint | undefined, factor: bigint): bigint | undefined {
   return value === undefined ? undefined : value * factor;
+}
+
+/**
+ * Tasks that run or wait for a CPU now, as cpu.nr_running of the original's kernel. This kernel tells it only task by
+ * task; where there is none, nothing more is read than that.
+ */
+function runnableTasks(cgroups: Cgroups, name: string): number {
+  let runnable = 0;
+  for (const tid of cgroups.tids(name, { recursive: true })) {
+    const stat = readControl(`/proc/${tid}/stat`) ?? "";
+    // The name before the state may hold anything, `)` too.
+    if (stat[stat.lastIndexOf(")") + 2] === "R") runnable++;
+  }
+  return runnable;
 }
