@@ -1,7 +1,7 @@
 /**
  * `make bench`: measures lmctfy beside others, in one run, interleaved.
  *
- *   node build/bench/main.js [--quick] [--rounds N] [GROUP…]     groups: isolated exec sandbox run security start library memory
+ *   node build/bench/main.js [--quick] [--rounds N] [GROUP…]     groups: isolated exec sandbox run security start library scale memory
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
@@ -14,6 +14,7 @@ import { library } from "./groups/library.ts";
 import { memory } from "./groups/memory.ts";
 import { run } from "./groups/run.ts";
 import { sandbox } from "./groups/sandbox.ts";
+import { scale } from "./groups/scale.ts";
 import { security } from "./groups/security.ts";
 import { start } from "./groups/start.ts";
 import { leftovers, takeSnapshot } from "./leftovers.ts";
@@ -21,7 +22,7 @@ import { BUILD } from "./paths.ts";
 import { prepare } from "./prepare.ts";
 import { formatTable } from "./report.ts";
 
-const GROUPS = { isolated, exec, sandbox, run, security, start, library, memory };
+const GROUPS = { isolated, exec, sandbox, run, security, start, library, scale, memory };
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

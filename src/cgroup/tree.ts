@@ -33,6 +33,15 @@ export interface Tree {
   ownerSteps(name: string, owner: Owner): HostStep[];
 }
 
+/** A function that need not compute again what it was asked last: a reading asks twenty times for one container's directory. */
+export function rememberLast<A, R>(compute: (argument: A) => R): (argument: A) => R {
+  let last: { argument: A; result: R } | undefined;
+  return argument => {
+    if (last?.argument !== argument) last = { argument, result: compute(argument) };
+    return last.result;
+  };
+}
+
 /** Stage and hints of the steps that make the directories of a container. */
 export function creation(name: string): { stage: string; hints: Hints } {
   const parent = parentOf(name);

@@ -5,12 +5,12 @@ import { thaw } from "./kill.ts";
 import type { Controller, Hierarchy } from "./layout.ts";
 import { checkSubtree, pathOfContainer, pathOfName } from "./names.ts";
 import type { HostStep } from "./steps.ts";
-import { chownSteps, creation, type Owner, type Tree } from "./tree.ts";
+import { chownSteps, creation, type Owner, rememberLast, type Tree } from "./tree.ts";
 
 export function openV1(hierarchy: Hierarchy, subtree: string): Tree {
   const base = `${hierarchy.mountPoint}/${subtree}`;
   const has = (controller: Controller) => hierarchy.controllers.includes(controller);
-  const directory = (name: string) => base + pathOfName(name);
+  const directory = rememberLast((name: string) => base + pathOfName(name));
   return {
     hierarchy,
     base,

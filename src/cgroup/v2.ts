@@ -5,7 +5,7 @@ import { readControl, readIds, walk } from "./files.ts";
 import type { Controller, Hierarchy } from "./layout.ts";
 import { CALLERS, checkSubtree, LEAF, parentOf, pathOfContainer, pathOfName } from "./names.ts";
 import type { Hints, HostStep } from "./steps.ts";
-import { chownSteps, creation, type Owner, type Tree } from "./tree.ts";
+import { chownSteps, creation, type Owner, rememberLast, type Tree } from "./tree.ts";
 
 /** The controllers that containers use. Each one that is enabled costs time at every new cgroup, so there are no more. */
 const USED: readonly Controller[] = ["cpu", "cpuset", "io", "memory", "pids"];
@@ -21,7 +21,7 @@ const REALTIME =
 export function openV2(hierarchy: Hierarchy, subtree: string): Tree {
   const base = `${hierarchy.mountPoint}/${subtree}`;
   const used = USED.filter(controller => hierarchy.controllers.includes(controller));
-  const directory = (name: string) => base + pathOfName(name);
+  const directory = rememberLast((name: string) => base + pathOfName(name));
   return {
     hierarchy,
     base,

@@ -2,7 +2,6 @@
 import { printStep } from "../cgroup/steps.ts";
 import { LmctfyError } from "../errors.ts";
 import { encodeProgram, readSteps } from "../kernel/image.ts";
-import { collectStats } from "../resources/index.ts";
 import {
   type ContainerSpec,
   type ContainerSpecInput,
@@ -27,9 +26,11 @@ import { busyWith, recover } from "./recover.ts";
 import { realiseAgain, runInContainer } from "./run.ts";
 import { killAllBut } from "./spare.ts";
 import { type StopOptions, startContainer, stopContainer } from "./start.ts";
+import { readOne, repeat } from "./statistics.ts";
 import { clearPending, isGiven, markPending, requireContainer } from "./store.ts";
 import type {
   ContainerProcess,
+  ContainerReading,
   ContainerState,
   DetachedEnd,
   FreezeOptions,
@@ -37,6 +38,7 @@ import type {
   RunOptions,
   StatsLevel,
   UpdateOptions,
+  WatchOptions,
 } from "./types.ts";
 import { updateContainer } from "./update.ts";
 import { waitUntilEmpty } from "./wait.ts";
@@ -85,8 +87,23 @@ export class Container implements AsyncDisposable {
 
   /** What the container and all below it use, now. */
   async stats(level: StatsLevel = "full"): Promise<ContainerStats> {
-    requireKnown(this.#context, this.name);
-    return collectStats(this.#context.cgroups, this.name, level);
+    return readOne(this.#context, this.name, level).stats;
+  }
+
+  /**
+   * What the container and all below it use, at once and then again and again, until the loop is left or `signal`
+   * is aborted. Counters only rise: what happened in between is the difference of two readings.
+   *
+   * ```ts
+   * for await (const { time, stats } of container.watchStats({ intervalMs: 500 })) console.log(time, stats.memory?.usage);
+   * ```
+   *
+   * @throws NOT_FOUND when the container goes away meanwhile, INVALID_ARGUMENT
+   */
+  watchStats(
+    options: WatchOptions & { level?: StatsLevel } = {},
+  ): AsyncGenerator<ContainerReading, never, undefined> {
+    return repeat(() => readOne(this.#context, this.name, options.level ?? "full"), options);
   }
 
   /** Whether something runs in the container and below, or stands still. */

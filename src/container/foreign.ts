@@ -14,9 +14,14 @@ export function isForeign({ places, cgroups }: Context, name: string): boolean {
   return false;
 }
 
+/** Whether a container is one of ours, or somebody else's below one of ours. */
+export function isKnown(context: Context, name: string): boolean {
+  return containerExists(context.places, name) || isForeign(context, name);
+}
+
 /** Throws NOT_FOUND for a container that is neither known nor somebody else's below a known one. */
 export function requireKnown(context: Context, name: string): void {
-  if (!isForeign(context, name)) requireContainer(context.places, name);
+  if (!isKnown(context, name)) requireContainer(context.places, name);
 }
 
 /** Names of the direct subcontainers that somebody else made, sorted. */

@@ -5,6 +5,7 @@ import type { FreezeOptions } from "../cgroup/driver.ts";
 import type { LmctfyError } from "../errors.ts";
 import type { PlannedStep } from "../kernel/image.ts";
 import type { ResourceUse } from "../kernel/rusage.ts";
+import type { ContainerStats } from "../spec/index.ts";
 
 export type { FreezeOptions };
 
@@ -84,7 +85,40 @@ export interface Plan {
   run: PlannedStep[];
 }
 
+/** `summary` is what one watches and is cheap to get, `full` is all that the kernel tells. */
 export type StatsLevel = "summary" | "full";
+
+/** What a container and all below it used, at a time. */
+export interface ContainerReading {
+  /** The container's absolute name. */
+  name: string;
+  /** When it was read. */
+  time: Date;
+  /** A section is absent where the machine does not account for the resource. */
+  stats: ContainerStats;
+}
+
+/** Which containers to read, and what of them. */
+export interface StatsOptions {
+  /** Exactly these, by absolute name. @default those below `below` */
+  names?: readonly string[];
+  /** Those in this container, itself not among them. @default "/" */
+  below?: string;
+  /** Those at any depth below it. @default true */
+  recursive?: boolean;
+  /** @default "full" */
+  level?: StatsLevel;
+  /** Gives up: rejects with its reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** How to read again and again. */
+export interface WatchOptions {
+  /** Milliseconds from one reading to the next, counted from the first. @default 1000 */
+  intervalMs?: number;
+  /** Ends it: the iteration rejects with its reason. */
+  signal?: AbortSignal | undefined;
+}
 
 /**
  * What a container does, with all that is below it: nothing runs in it ("empty"), something does ("running"), or it
