@@ -24,8 +24,9 @@ export async function readMany(context: Context, options: StatsOptions = {}): Pr
   for (const name of namesOf(context, options)) {
     signal?.throwIfAborted();
     const stats = collectStats(context.cgroups, name, level);
-    // Destroyed since it was listed: then what was read is of nothing.
-    if (isKnown(context, name)) readings.push({ name, time: new Date(), stats });
+    // Destroyed since it was listed: then what was read is of nothing, or of a part.
+    if (stats.pids?.current !== undefined || isKnown(context, name))
+      readings.push({ name, time: new Date(), stats });
     if (performance.now() - turn < TURN_MS) continue;
     await nextTurn();
     turn = performance.now();

@@ -81,6 +81,8 @@ function count1(cgroups: Cgroups, name: string): Map<string, Counters> {
   for (const by of ["blkio.throttle", "blkio.bfq"]) {
     const mine = new Map<string, Counters>();
     for (const { file, fields } of V1_FIELDS) {
+      // Without bytes there were no operations.
+      if (file === "io_serviced" && mine.size === 0) break;
       const text =
         readText(cgroups, name, "blkio", `${by}.${file}_recursive`) ??
         readText(cgroups, name, "blkio", `${by}.${file}`);

@@ -64,6 +64,7 @@ test("tasks that sleep, and such as have gone, are no load", async () => {
   try {
     using fake = new FakeCgroups(PURE_V2, {
       "unified/sub/a/cpu.stat": "usage_usec 1\n",
+      "unified/sub/a/cgroup.events": "populated 1\n",
       // This one runs while it looks; the last one does not exist.
       "unified/sub/a/_tasks/cgroup.threads": `${process.pid}\n${sleeper.pid}\n4194305\n`,
     });

@@ -39,15 +39,19 @@ function stats2(cgroups: Cgroups, name: string, full: boolean): CpuStats {
 }
 
 function stats1(cgroups: Cgroups, name: string, full: boolean): CpuStats | undefined {
-  const total = readNumber(cgroups, name, "cpuacct", "cpuacct.usage");
+  const perCpu = full
+    ? readText(cgroups, name, "cpuacct", "cpuacct.usage_percpu")?.trim().split(" ").map(BigInt)
+    : undefined;
+  // Their sum is what the kernel itself makes of them (kernel/sched/cpuacct.c, cpuusage_read).
+  const total =
+    perCpu?.reduce((sum, each) => sum + each, 0n) ?? readNumber(cgroups, name, "cpuacct", "cpuacct.usage");
   if (total === undefined) return undefined;
   const ticks = parseFields(readText(cgroups, name, "cpuacct", "cpuacct.stat"));
-  const perCpu = full ? readText(cgroups, name, "cpuacct", "cpuacct.usage_percpu") : undefined;
   const fields = full ? parseFields(readText(cgroups, name, "cpu", "cpu.stat")) : new Map<string, bigint>();
   return defined<CpuStats>({
     usage: defined<CpuUsage>({
       total,
-      per_cpu: perCpu?.trim().split(" ").map(BigInt),
+      per_cpu: perCpu,
       user: scaled(ticks.get("user"), TICK),
       system: scaled(ticks.get("system"), TICK),
     }),
@@ -80,6 +84,7 @@ function scaled(value: bigint | undefined, factor: bigint): bigint | undefined {
  * task; where there is none, nothing more is read than that.
  */
 function runnableTasks(cgroups: Cgroups, name: string): number {
+  if (!cgroups.isPopulated(name)) return 0;
   let runnable = 0;
   for (const tid of cgroups.tids(name, { recursive: true })) {
     const stat = readControl(`/proc/${tid}/stat`) ?? "";
