@@ -25,6 +25,7 @@ export const LOADERS: Readonly<Record<string, Loader>> = {
   start: async () => (await import("./commands/start.ts")).start,
   stats: async () => (await import("./commands/stats.ts")).stats,
   stop: async () => (await import("./commands/start.ts")).stop,
+  top: async () => (await import("./commands/top.ts")).top,
   update: async () => (await import("./commands/update.ts")).update,
   version: async () => (await import("./commands/version.ts")).version,
   wait: async () => (await import("./commands/wait.ts")).wait,

@@ -20,6 +20,11 @@ export interface Flags {
   cwd?: string;
   timeout?: string;
   follow?: true;
+  watch?: string;
+  delay?: string;
+  count?: string;
+  sort?: string;
+  batch?: true;
   full?: true;
   stall?: string;
   window?: string;
