@@ -7,10 +7,12 @@ import { encodeProgram } from "../kernel/image.ts";
 import type { Program } from "../kernel/program.ts";
 import { machineStamp } from "../kernel/stamp.ts";
 import {
+  concernsTop,
   createSteps,
   type ProcessSettings,
   prepareUpdate,
   processSettings,
+  topSteps,
   type UpdateContext,
   updateSteps,
 } from "../resources/index.ts";
@@ -19,6 +21,7 @@ import { type ContainerSpec, formatJson, ContainerSpec as message, parseSpec } f
 import type { Context } from "./context.ts";
 import { idsOf } from "./ids.ts";
 import { initOf } from "./init-process.ts";
+import { lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
 import { runtimeDirectory } from "./places.ts";
 import {
@@ -99,6 +102,7 @@ export async function hotProgram(context: Context, name: string, spec: Container
  */
 export async function realise(context: Context, name: string, spec: ContainerSpec): Promise<void> {
   await applyBelowRoot(context, () => creationSteps(context, name, spec));
+  await settleTop(context, name, spec);
 }
 
 /**
@@ -136,6 +140,7 @@ export async function applyUpdate(
 ): Promise<void> {
   prepareUpdate(spec, target);
   await apply(context, updateSteps(spec, target));
+  await settleTop(context, target.name, spec);
 }
 
 export async function compileProgram(context: Context, name: string, spec: ContainerSpec): Promise<void> {
@@ -148,6 +153,14 @@ export async function compileProgram(context: Context, name: string, spec: Conta
     compiled = now;
     writeProgram(context.places, name, encodeProgram(await hotProgram(context, name, spec)));
   }
+}
+
+/** Sets what the cgroup of all containers needs for one directly in it, or no longer needs (`spec` is empty then). */
+export async function settleTop(context: Context, name: string, spec: ContainerSpec): Promise<void> {
+  const { cgroups, executor, arch, places } = context;
+  if (parentOf(name) !== "/" || !concernsTop(spec, cgroups)) return;
+  using _lock = await lockContainer(executor, arch, places, "/", { mode: "exclusive" });
+  await apply(context, topSteps(cgroups));
 }
 
 /** Does host steps, the programs among them in the executor. */

@@ -4,7 +4,7 @@ import type { Context } from "./context.ts";
 import { dropIds } from "./ids.ts";
 import { killInside } from "./kill.ts";
 import { lockContainer } from "./lock.ts";
-import { ensureRealised, forgetBelow } from "./realise.ts";
+import { ensureRealised, forgetBelow, settleTop } from "./realise.ts";
 import { clearPending, containerExists, pendingNames, removeDirectories } from "./store.ts";
 
 /**
@@ -27,6 +27,7 @@ export async function undoContainer(context: Context, name: string, killTimeout?
   await killInside(context, name, [], options);
   context.cgroups.takeBack(name);
   await context.cgroups.remove(name, { kill: true });
+  await settleTop(context, name, {});
   dropIds(context.places, name);
   removeDirectories(context.places, name);
   clearPending(context.places, name);

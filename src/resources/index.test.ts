@@ -14,7 +14,7 @@ test("all that nothing serves is refused by name, and nothing is ignored", () =>
   refused({ network: {} }, /^unimplemented: network$/);
   refused({ network: {}, cpu: { limit: 1n }, device: {} }, /^unimplemented: network, device$/);
   refused({ children_limit: 3n }, /^unimplemented: children_limit \(needs a kernel patch/);
-  refused({ memory: { limit: 100_000n, max_limit: 200_000n } }, /^unimplemented: memory\.max_limit/);
+  refused({ memory: { tmpfs: { path: ["/x"] } } }, /^unimplemented: memory\.tmpfs/);
   refused(
     { memory: { dirty: {}, stale_page_age: 1 }, pids: {} },
     /memory\.dirty .*, memory\.stale_page_age .*$/,

@@ -7,7 +7,7 @@ import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
 import { blockio } from "./blockio/index.ts";
 import { cpu } from "./cpu/index.ts";
 import { filesystem } from "./filesystem.ts";
-import { memory } from "./memory.ts";
+import { memory } from "./memory/index.ts";
 import { pids } from "./pids.ts";
 import {
   type CheckContext,
@@ -128,6 +128,16 @@ export function updateSteps(spec: ContainerSpec, context: UpdateContext): HostSt
     ...each(spec, "empty", (resource, section) => resource.update(section, context)).flat(),
     ...cgroups.ownerSteps(name, ownerOrCaller(spec)).filter(isNeeded),
   ];
+}
+
+/** Whether the cgroup that all containers lie in has to be set anew when one directly in it becomes this. */
+export function concernsTop(spec: ContainerSpec, cgroups: Cgroups): boolean {
+  return each(spec, "empty", (resource, section) => resource.concernsTop?.(section, cgroups)).includes(true);
+}
+
+/** Sets it. Whoever does so holds its lock: it follows from what all containers in it have. */
+export function topSteps(cgroups: Cgroups): HostStep[] {
+  return each({}, "empty", resource => resource.atTop?.(cgroups)).flat();
 }
 
 export function processSettings(spec: ContainerSpec): ProcessSettings {

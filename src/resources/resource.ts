@@ -43,6 +43,14 @@ export interface ProcessSettings {
   security?: ProcessSecurity;
 }
 
+/** What is to be set. */
+export interface Target {
+  cgroups: Cgroups;
+  name: string;
+  /** It was just made, and has the kernel's defaults. */
+  fresh: boolean;
+}
+
 type SpecOf<S extends Section> = NonNullable<ContainerSpec[S]>;
 type StatsOf<S extends Section> = S extends keyof ContainerStats ? ContainerStats[S] : never;
 
@@ -66,6 +74,13 @@ export interface Resource<S extends Section> {
   update(spec: SpecOf<S>, context: UpdateContext): HostStep[];
   /** Lifts what keeps a process that was killed from dying. */
   release?(cgroups: Cgroups, name: string): HostStep[];
+  /**
+   * Whether the cgroup that all containers lie in has to be set anew, for the sake of a container directly in it that
+   * becomes what the section says. (An empty one: that goes away.)
+   */
+  concernsTop?(spec: SpecOf<S>, cgroups: Cgroups): boolean;
+  /** Sets it, from what the containers directly in it have. Nobody else does so meanwhile. */
+  atTop?(cgroups: Cgroups): HostStep[];
   /** What its processes set for themselves. */
   processSettings?(spec: SpecOf<S>, whole: ContainerSpec): ProcessSettings;
   /** Undefined where the machine does not account for the resource. */

@@ -6,7 +6,7 @@ import { existsSync, rmdirSync } from "node:fs";
 import { type Cgroups, openCgroups } from "../../src/cgroup/driver.ts";
 import type { CgroupLayout } from "../../src/cgroup/layout.ts";
 import { applySteps } from "../../src/cgroup/steps.ts";
-import { checkSpec, createSteps } from "../../src/resources/index.ts";
+import { checkSpec, createSteps, topSteps } from "../../src/resources/index.ts";
 import type { ContainerSpec } from "../../src/spec/index.ts";
 import { TOOL } from "../rig/rig.ts";
 
@@ -37,6 +37,7 @@ export class Subtree implements AsyncDisposable {
   create(name: string, spec: ContainerSpec = {}): void {
     checkSpec(spec, { cgroups: this.cgroups, name });
     applySteps(createSteps(this.cgroups, name, spec));
+    applySteps(topSteps(this.cgroups));
   }
 
   /** A process that enters a container and then becomes a command; resolves when it is inside. */

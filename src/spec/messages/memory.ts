@@ -1,5 +1,5 @@
 /** `memory` of a spec. */
-import { message, NO_PATCH, NOT_YET, optional, type Resolved, repeated } from "../descriptor.ts";
+import { message, NO_PATCH, optional, type Resolved, repeated } from "../descriptor.ts";
 
 export const MemoryTmpfsSpec = message(
   "MemorySpec.TmpfsSpec",
@@ -48,8 +48,8 @@ export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way
   max_limit: optional(
     3,
     "int64",
-    "Above `limit` the container is slowed down and reclaimed, above `max_limit` a task is killed.",
-    { unit: "bytes", default: "the same as `limit`", unserved: NOT_YET },
+    "With both, the container is slowed down and has to give back above `limit`, and a task is killed above `max_limit` (cgroup v2). Alone, it is a `limit`.",
+    { unit: "bytes", default: "the same as `limit`" },
   ),
   reservation: optional(4, "int64", "The memory that is left to the container when others need memory.", {
     unit: "bytes",
@@ -81,8 +81,23 @@ export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way
   dirty: optional(10, MemoryDirty, "How much changed file data may wait to be written.", {
     unserved: NO_PATCH,
   }),
-  kmem_charge_usage: optional(11, "bool", "Whether kernel memory counts as usage.", {
-    unserved: "today's kernels always count it",
-  }),
+  kmem_charge_usage: optional(
+    11,
+    "bool",
+    "Whether kernel memory counts as usage. Today's kernels always count it: false is refused.",
+    { default: "true" },
+  ),
+  reservation_strict: optional(
+    100,
+    "bool",
+    "Whether the reservation is left to the container in any case: others are killed before it has to give of it (cgroup v2).",
+    { default: "false" },
+  ),
+  oom_group: optional(
+    101,
+    "bool",
+    "Whether all tasks of the container are killed together when one of them has to be (cgroup v2).",
+    { default: "false" },
+  ),
 });
 export interface MemorySpec extends Resolved<typeof MemorySpec> {}

@@ -1,5 +1,5 @@
 /** memory.numa_stat of version 1: `total=12 N0=10 N1=2`, and the same with `hierarchical_` for all below as well. */
-import type { NumaData, NumaStat, NumaStats } from "../spec/index.ts";
+import type { NumaData, NumaStat, NumaStats } from "../../spec/index.ts";
 
 const KINDS = ["total", "file", "anon", "unevictable"] as const;
 const HIERARCHICAL = "hierarchical_";

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FakeCgroups, PURE_V2, SEPARATE_V1 } from "../../test/rig/fake-cgroups.ts";
-import { applySteps } from "../cgroup/steps.ts";
-import type { MemorySpec } from "../spec/index.ts";
-import { amountOf, memory, oomScoreAdjOf } from "./memory.ts";
-import { memoryStats } from "./memory-stats.ts";
+import { FakeCgroups, PURE_V2, SEPARATE_V1 } from "../../../test/rig/fake-cgroups.ts";
+import { applySteps } from "../../cgroup/steps.ts";
+import type { MemorySpec } from "../../spec/index.ts";
+import { amountOf } from "./amount.ts";
+import { oomScoreAdjOf } from "./eviction.ts";
+import { memory } from "./index.ts";
+import { memoryStats } from "./stats.ts";
 
 const MAX = (1n << 63n) - 1n;
 const settings = (fake: FakeCgroups, spec: MemorySpec) =>
@@ -30,7 +32,6 @@ test("v2 counts swap apart", () => {
     [
       "write unified/sub/a/memory.max 100000000",
       "write unified/sub/a/memory.swap.max 50000000",
-      "write unified/sub/memory.low 50000000",
       "write unified/sub/a/memory.low 50000000",
     ],
   );
@@ -49,9 +50,12 @@ test("v2 protects only what the cgroups above protect", () => {
   });
   const { cgroups } = fake;
   assert.deepEqual(fake.lines(memory.settings({ reservation: 70n }, cgroups, "/d")), [
-    "write unified/sub/memory.low 1570",
     "write unified/sub/d/memory.low 70",
   ]);
+  // The cgroup that they lie in protects their sum.
+  fake.write("unified/sub/d/memory.low", "70\n");
+  assert.ok(memory.concernsTop!({ reservation: 70n }, cgroups));
+  assert.deepEqual(fake.lines(memory.atTop!(cgroups)), ["write unified/sub/memory.low 1570"]);
   assert.deepEqual(fake.lines(memory.settings({ reservation: 70n }, cgroups, "/a/d")), [
     "write unified/sub/a/d/memory.low 70",
   ]);
@@ -258,4 +262,46 @@ test("statistics of v2", () => {
       kernel: { memory: 50n, slab_memory: 20n, stack_memory: 16n, pgtable_memory: 8n },
     },
   });
+});
+
+test("limit and max_limit: slowed down above the one, killed above the other", () => {
+  using two = new FakeCgroups(PURE_V2);
+  assert.deepEqual(
+    settings(two, { limit: 100_000_000n, max_limit: 150_000_000n, swap_limit: 150_000_000n }),
+    [
+      "write unified/sub/a/memory.high 100000000",
+      "write unified/sub/a/memory.max 150000000",
+      "write unified/sub/a/memory.swap.max 0",
+    ],
+  );
+  for (const machine of [SEPARATE_V1, PURE_V2]) {
+    using fake = new FakeCgroups(machine);
+    const file = machine === PURE_V2 ? "unified/sub/a/memory.max" : "memory/sub/a/memory.limit_in_bytes";
+    for (const spec of [
+      { max_limit: 100_000n },
+      { limit: 100_000n },
+      { limit: 100_000n, max_limit: 100_000n },
+    ])
+      assert.deepEqual(settings(fake, spec), [`write ${file} 100000`]);
+    const context = { cgroups: fake.cgroups, name: "/a" };
+    assert.throws(() => memory.check({ limit: 200_000n, max_limit: 100_000n }, context), {
+      message: "memory.max_limit 100000 is less than memory.limit 200000",
+    });
+    assert.throws(() => memory.check({ max_limit: 200_000n, swap_limit: 100_000n }, context), {
+      message: /100000 is less than memory\.max_limit 200000/,
+    });
+  }
+  using one = new FakeCgroups(SEPARATE_V1);
+  const context = { cgroups: one.cgroups, name: "/a" };
+  for (const spec of [
+    { limit: 100_000n, max_limit: 200_000n },
+    { reservation: 100_000n, reservation_strict: true },
+    { oom_group: true },
+  ])
+    assert.throws(() => memory.check(spec, context), {
+      code: "FAILED_PRECONDITION",
+      message: /needs cgroup v2/,
+    });
+  assert.throws(() => memory.check({ kmem_charge_usage: false }, context), { code: "INVALID_ARGUMENT" });
+  memory.check({ kmem_charge_usage: true }, context);
 });

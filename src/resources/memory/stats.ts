@@ -1,11 +1,11 @@
 /** Statistics of memory. */
-import type { Cgroups } from "../cgroup/driver.ts";
-import { readControl } from "../cgroup/files.ts";
-import { LEAF } from "../cgroup/names.ts";
-import type { KernelMemory, MemoryData, MemoryStats, Thp } from "../spec/index.ts";
+import type { Cgroups } from "../../cgroup/driver.ts";
+import { readControl } from "../../cgroup/files.ts";
+import { LEAF } from "../../cgroup/names.ts";
+import type { KernelMemory, MemoryData, MemoryStats, Thp } from "../../spec/index.ts";
+import { defined, parseFields, parseNumber, readNumber, readPressure, readText } from "../numbers.ts";
+import type { StatsLevel } from "../resource.ts";
 import { parseNumaStat } from "./numa.ts";
-import { defined, parseFields, parseNumber, readNumber, readPressure, readText } from "./numbers.ts";
-import type { StatsLevel } from "./resource.ts";
 
 export function memoryStats(cgroups: Cgroups, name: string, level: StatsLevel): MemoryStats | undefined {
   const version = cgroups.version("memory");
