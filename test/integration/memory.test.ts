@@ -40,8 +40,8 @@ test("limit with max_limit: above the one it gives back and goes on, above the o
   assert.ok(memory!.max_usage === undefined || memory!.max_usage < 60_000_000n, `used ${memory!.max_usage}`);
   assert.ok(memory!.usage! < 40_000_000n, `uses ${memory!.usage}`);
   assert.equal(memory!.oom_kill_count, 0n);
-  // Memory that cannot be given back is had slowly, and not beyond the other limit.
-  await container.update({ memory: { limit: 60_000_000, max_limit: 70_000_000 } });
+  // Memory that cannot be given back is had slowly (two seconds for 256 kB), and not beyond the other limit.
+  await container.update({ memory: { limit: 60_000_000, max_limit: 60_500_000 } });
   const hog = await rig.tool(container, "memhog", "200000000");
   assert.equal(hog.reason, "oom");
 });
