@@ -2,6 +2,7 @@
 import { AT_FDCWD, CLOSE_RANGE_CLOEXEC, O, PR, SIG_SETMASK, SIGKILL } from "../kernel/constants.ts";
 import { type DataRef, type ProgramBuilder, REPORT_VALUE, type Register } from "../kernel/program.ts";
 import type { Isolation, Joining } from "../resources/isolation.ts";
+import type { ProcessLimit } from "../resources/rlimits.ts";
 import type { ProcessSecurity } from "../resources/security/index.ts";
 import { seal } from "./security.ts";
 
@@ -17,6 +18,8 @@ export interface Entrance {
   procs: readonly string[];
   /** oom_score_adj of the processes. */
   oomScoreAdj?: number | undefined;
+  /** Limits of each by itself. */
+  limits?: readonly ProcessLimit[] | undefined;
   /** What they give up. */
   security?: ProcessSecurity | undefined;
 }
@@ -125,6 +128,21 @@ export function dieWithOuterParent(builder: ProgramBuilder, report: ReportPipe):
   builder.jumpIf(gone, "==", 0, alive);
   builder.exit(125);
   builder.place(alive);
+}
+
+/** After all that needs descriptors and files of its own, and before the rights to raise something go. */
+export function setLimits(builder: ProgramBuilder, limits: Entrance["limits"] = []): void {
+  for (const { name, number, soft, hard } of limits) {
+    builder.stage(`setting rlimits.${name}`);
+    const value = builder.struct(
+      [
+        [8, soft],
+        [8, hard],
+      ],
+      `{${soft}, ${hard}}`,
+    );
+    builder.syscall("prlimit64", [0, number, value, 0]);
+  }
 }
 
 /** The last steps: nothing of ours stays open, signals are the caller's, and the command takes over. */

@@ -29,6 +29,7 @@ import {
   reportPipe,
   reportValue,
   restoreSignals,
+  setLimits,
 } from "./child.ts";
 import { clone3 } from "./clone.ts";
 import { EXIT_RECORD, exitRecord, letGo, OOM_TEXT_SIZE, readOomFile, waitAndRecord } from "./monitor.ts";
@@ -126,6 +127,7 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   if (starter.elsewhere) dieWithOuterParent(b, report);
   else dieWithParent(b, self);
   b.place(bound);
+  setLimits(b, input.entrance.limits);
   giveUpRights(b, input.entrance.security, undefined);
   const own = input.entrance.isolation || input.entrance.joining;
   execCommand(b, mask, null, own ? environmentOf(b) : null, input.entrance);

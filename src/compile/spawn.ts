@@ -14,6 +14,7 @@ import {
   type ReportPipe,
   reportPipe,
   reportValue,
+  setLimits,
 } from "./child.ts";
 import { clone3 } from "./clone.ts";
 import { claimInit, noteInit, WATCH_FD } from "./join.ts";
@@ -97,6 +98,7 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   for (const [target, fd] of theirs.entries()) if (fd) b.syscall("dup3", [fd, target, 0]);
   // Without the caller's input it needs no part in the caller's terminal, nor in the signals of its process group.
   if (input.detached || input.stdio[0] !== "inherit") b.syscall("setsid", []);
+  setLimits(b, input.entrance.limits);
   giveUpRights(b, input.entrance.security, input.user);
   b.stage("changing the working directory");
   b.syscall("chdir", [b.string(input.cwd)]);

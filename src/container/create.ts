@@ -4,6 +4,7 @@ import { checkSpec, withFilesRead } from "../resources/index.ts";
 import { hasOwnUsers } from "../resources/virtual-host.ts";
 import { type ContainerSpec, formatJson, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
+import { allChildren } from "./foreign.ts";
 import { requireOwn } from "./given.ts";
 import { takeIds } from "./ids.ts";
 import { type Lock, lockContainer } from "./lock.ts";
@@ -33,7 +34,8 @@ export async function createContainer(
   checkSpec(spec, { cgroups, name });
 
   const parent = parentOf(name)!;
-  using _parentLock = await lockParent(context, parent, signal);
+  using _above = await lockAbove(context, parent, signal);
+  checkSpec(spec, { cgroups, name }); // what is above cannot change any more
   refuseExisting(context, name);
   refuseStrays(context, name);
   if (spec.virtual_host === undefined) await refuseInVirtualHost(context, parent);
@@ -59,26 +61,60 @@ export async function createContainer(
   clearPending(places, name);
 }
 
-/** The parent must stay while its child is made; `/` always does. */
-async function lockParent(
+/**
+ * Those above must stay as they are while their child is made; `/` always does. The parent is locked alone when it
+ * counts its children.
+ */
+async function lockAbove(
   context: Context,
   parent: string,
   signal: AbortSignal | undefined,
-): Promise<Lock | undefined> {
-  if (parent === "/") return undefined;
-  const missing = new LmctfyError("FAILED_PRECONDITION", `the parent container ${parent} does not exist`, {
-    path: parent,
-    hint: `Create it first: lmctfy create ${parent} ''`,
-  });
-  if (!containerExists(context.places, parent)) throw missing;
-  const lock = await lockContainer(context.executor, context.arch, context.places, parent, {
-    mode: "shared",
-    signal,
-  });
-  if (containerExists(context.places, parent)) return lock;
-  lock[Symbol.dispose]();
-  await undoContainer(context, parent);
-  throw missing;
+): Promise<Disposable> {
+  const { places, executor, arch } = context;
+  const path: string[] = [];
+  for (let at: string | undefined = parent; at !== undefined && at !== "/"; at = parentOf(at))
+    path.unshift(at);
+  const missing = (name: string): LmctfyError =>
+    new LmctfyError("FAILED_PRECONDITION", `the parent container ${name} does not exist`, {
+      path: name,
+      hint: `Create it first: lmctfy create ${name} ''`,
+    });
+  const locks: Lock[] = [];
+  const release = (): void => {
+    for (const lock of locks.splice(0).reverse()) lock[Symbol.dispose]();
+  };
+  try {
+    for (const at of path) {
+      if (!containerExists(places, at)) throw missing(at);
+      const { children_limit } = at === parent ? await loadSpec(context, at) : {};
+      const mode = children_limit === undefined ? "shared" : "exclusive";
+      locks.push(await lockContainer(executor, arch, places, at, { mode, signal }));
+      if (containerExists(places, at)) continue;
+      release();
+      await undoContainer(context, at);
+      throw missing(at);
+    }
+    await refuseMore(context, parent);
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { [Symbol.dispose]: release };
+}
+
+async function refuseMore(context: Context, parent: string): Promise<void> {
+  const { children_limit } = parent === "/" ? {} : await loadSpec(context, parent);
+  if (children_limit === undefined) return;
+  const children = allChildren(context, parent).length;
+  if (BigInt(children) < children_limit) return;
+  throw new LmctfyError(
+    "RESOURCE_EXHAUSTED",
+    `${parent} has as many containers as its children_limit allows: ${children}`,
+    {
+      path: parent,
+      hint: `Destroy one of them, or raise it: lmctfy update ${parent} 'children_limit:${children + 1}'`,
+    },
+  );
 }
 
 /** What ran in it would not see what the virtual host sees, but the machine. */

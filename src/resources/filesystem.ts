@@ -5,6 +5,7 @@ import { MOUNT_ATTR } from "../kernel/constants.ts";
 import type { FilesystemSpec, Mount } from "../spec/index.ts";
 import type { Mount as PlannedMount } from "./isolation.ts";
 import { invalid, type Resource } from "./resource.ts";
+import { checkFdLimit, limitSettings } from "./rlimits.ts";
 
 /** Each mounted thing is a descriptor of the program, which has 64 registers. */
 const MOST_MOUNTS = 32;
@@ -20,8 +21,9 @@ const OPTIONS: Record<string, { set?: number; clear?: number }> = {
 export const filesystem: Resource<"filesystem"> = {
   section: "filesystem",
 
-  check(spec) {
-    const { rootfs, mounts, empty_root } = spec;
+  check(spec, { proc }) {
+    const { rootfs, mounts, empty_root, fd_limit } = spec;
+    if (fd_limit !== undefined) checkFdLimit(fd_limit, proc);
     if (rootfs !== undefined && empty_root)
       throw invalid("filesystem.rootfs and filesystem.empty_root exclude each other");
     if (rootfs !== undefined) {
@@ -38,6 +40,9 @@ export const filesystem: Resource<"filesystem"> = {
 
   settings: () => [],
   update: () => [],
+  // Those of `rlimits` beside it are the same list.
+  processSettings: ({ fd_limit }, { rlimits = {} }) =>
+    fd_limit === undefined ? {} : limitSettings(rlimits, { filesystem: { fd_limit } }),
 };
 
 /** The mounts of a section that has been checked; what lies on the host is looked at again. */

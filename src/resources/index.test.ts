@@ -13,14 +13,14 @@ test("all that nothing serves is refused by name, and nothing is ignored", () =>
     });
   refused({ network: {} }, /^unimplemented: network$/);
   refused({ network: {}, cpu: { limit: 1n }, device: {} }, /^unimplemented: network, device$/);
-  refused({ children_limit: 3n }, /^unimplemented: children_limit \(needs a kernel patch/);
+  refused({ monitoring: { enable_perf_counters: true } }, /^unimplemented: monitoring/);
   refused({ memory: { tmpfs: { path: ["/x"] } } }, /^unimplemented: memory\.tmpfs/);
   refused(
     { memory: { dirty: {}, stale_page_age: 1 }, pids: {} },
     /memory\.dirty .*, memory\.stale_page_age .*$/,
   );
   assert.throws(() => checkSpec({ network: {} }, { cgroups: fake.cgroups, name: "/a" }), {
-    hint: /^Served now: owner, cpu \(scheduling_latency, .*, memory \(.*limit.*\), owner_group, .*pids \(limit\)\.$/,
+    hint: /^Served now: owner, cpu \(scheduling_latency, .*, memory \(.*limit.*\), owner_group, .*pids \(limit\), rlimits .*\.$/,
   });
   checkSpec({}, { cgroups: fake.cgroups, name: "/a" });
   checkSpec({ cpu: {}, memory: {}, pids: {} }, { cgroups: fake.cgroups, name: "/a" });
@@ -28,7 +28,10 @@ test("all that nothing serves is refused by name, and nothing is ignored", () =>
 
 test("every section that is not refused is served", () => {
   const served = ContainerSpec.list.filter(field => field.unserved === undefined).map(field => field.name);
-  assert.deepEqual(served.sort(), ["owner", "owner_group", ...Object.keys(RESOURCES)].sort());
+  assert.deepEqual(
+    served.sort(),
+    ["owner", "owner_group", "children_limit", ...Object.keys(RESOURCES)].sort(),
+  );
 });
 
 test("ids and task counts", () => {

@@ -1,8 +1,10 @@
 /** All resources together: checking a spec, what it writes, its statistics. */
 import { statSync } from "node:fs";
 import type { Cgroups } from "../cgroup/driver.ts";
+import { parentOf } from "../cgroup/names.ts";
 import type { HostStep } from "../cgroup/steps.ts";
 import type { Owner } from "../cgroup/tree.ts";
+import { LmctfyError } from "../errors.ts";
 import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
 import { blockio } from "./blockio/index.ts";
 import { cpu } from "./cpu/index.ts";
@@ -20,6 +22,7 @@ import {
   type UpdateContext,
 } from "./resource.ts";
 import { checkRights } from "./rights.ts";
+import { rlimits } from "./rlimits.ts";
 import { security } from "./security/index.ts";
 import { refuseUnserved } from "./unserved.ts";
 import { checkJoined, virtualHost } from "./virtual-host.ts";
@@ -35,8 +38,11 @@ export const RESOURCES: { readonly [S in Section]?: Resource<S> } = {
   filesystem,
   virtual_host: virtualHost,
   pids,
+  rlimits,
   security_spec: security,
 };
+
+const MOST_CHILDREN = 1_000_000n;
 
 /** The largest uid and gid: the kernel keeps the number above them for "no change". */
 const MAX_ID = 2n ** 32n - 2n;
@@ -67,6 +73,8 @@ export function checkSpec(spec: ContainerSpec, context: CheckContext): void {
   refuseUnserved(spec);
   checkRights(spec);
   if (spec.owner !== undefined) checkRange("owner", spec.owner, 0n, MAX_ID, "");
+  if (spec.children_limit !== undefined)
+    checkRange("children_limit", spec.children_limit, 0n, MOST_CHILDREN, "containers");
   if (spec.owner_group !== undefined) checkRange("owner_group", spec.owner_group, 0n, MAX_ID, "");
   const whole = withProtection(spec);
   each(whole, "left out", (resource, section) => resource.check(section, { ...context, spec: whole }));
@@ -105,6 +113,13 @@ export function createSteps(cgroups: Cgroups, name: string, spec: ContainerSpec)
 /** Throws when containers below a container would no longer fit into it; changes nothing. */
 export function checkBelow(spec: ContainerSpec, context: UpdateContext): void {
   each(spec, "empty", (resource, section) => resource.checkBelow?.(section, context));
+  const children = context.below.filter(({ name }) => parentOf(name) === context.name).length;
+  if (spec.children_limit === undefined || spec.children_limit >= BigInt(children)) return;
+  throw new LmctfyError(
+    "FAILED_PRECONDITION",
+    `children_limit ${spec.children_limit} is less than the containers in \`${context.name}\`, which are ${children}`,
+    { path: context.name, hint: "Destroy some of them first." },
+  );
 }
 
 /** Has what runs in a container give back what a spec does not leave it. Throws when it cannot; changes no setting. */

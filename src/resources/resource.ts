@@ -5,6 +5,7 @@ import type { Controller } from "../cgroup/layout.ts";
 import type { HostStep, WriteStep } from "../cgroup/steps.ts";
 import { LmctfyError } from "../errors.ts";
 import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
+import type { ProcessLimit } from "./rlimits.ts";
 import type { ProcessSecurity } from "./security/index.ts";
 
 /** The sections of a spec that are resources: messages of their own. */
@@ -39,6 +40,8 @@ export interface UpdateContext {
 export interface ProcessSettings {
   /** /proc/self/oom_score_adj; absent when it stays as it is. */
   oomScoreAdj?: number;
+  /** Limits of each process by itself; absent when they stay as they are. */
+  limits?: readonly ProcessLimit[];
   /** What it gives up; absent when nothing. */
   security?: ProcessSecurity;
 }

@@ -6,7 +6,7 @@ import type { ContainerSpecInput } from "./index.ts";
 import { parseSpec, specFromObject } from "./parse.ts";
 
 const FIELDS =
-  "the fields are owner, cpu, memory, network, monitoring, filesystem, owner_group, children_limit, virtual_host, device, blockio, security_spec, pids";
+  "the fields are owner, cpu, memory, network, monitoring, filesystem, owner_group, children_limit, virtual_host, device, blockio, security_spec, pids, rlimits";
 const LATENCIES = "BEST_EFFORT, NORMAL, PRIORITY, PREMIER";
 const INT64 = "-9223372036854775808 to 9223372036854775807";
 

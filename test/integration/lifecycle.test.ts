@@ -99,11 +99,10 @@ test("sections that are not served, and values that make no sense, are refused b
   await using rig = Rig.create();
   const refused: [object, string, RegExp][] = [
     [{ network: {} }, "UNIMPLEMENTED", /network/],
-    [{ network: {} }, "UNIMPLEMENTED", /network/],
     [{ device: {} }, "UNIMPLEMENTED", /device/],
     [{ virtual_host: { network: { interface: "eth9" } } }, "UNIMPLEMENTED", /virtual_host.network.interface/],
-    [{ filesystem: { fd_limit: 3 } }, "UNIMPLEMENTED", /filesystem/],
-    [{ children_limit: 3 }, "UNIMPLEMENTED", /children_limit/],
+    [{ filesystem: { fd_limit: -3 } }, "INVALID_ARGUMENT", /fd_limit/],
+    [{ children_limit: -1 }, "INVALID_ARGUMENT", /children_limit -1 is out of range/],
     [{ memory: { tmpfs: { path: ["/tmp"] } } }, "UNIMPLEMENTED", /tmpfs/],
     [{ memory: { eviction_priority: 10_001 } }, "INVALID_ARGUMENT|OUT_OF_RANGE", /eviction_priority/],
     [{ memory: { limit: 100_000_000, swap_limit: 50_000_000 } }, "INVALID_ARGUMENT", /swap_limit/],

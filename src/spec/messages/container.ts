@@ -1,5 +1,5 @@
 /** The spec of a container: one section per resource. A section that is absent is not isolated. */
-import { type Input, message, NO_PATCH, NOT_YET, optional, type Resolved } from "../descriptor.ts";
+import { type Input, message, NOT_YET, optional, type Resolved } from "../descriptor.ts";
 import { BlockIoSpec } from "./blockio.ts";
 import { CpuSpec } from "./cpu.ts";
 import { DeviceSpec } from "./device.ts";
@@ -7,7 +7,7 @@ import { FilesystemSpec } from "./filesystem.ts";
 import { MemorySpec } from "./memory.ts";
 import { NetworkSpec } from "./network.ts";
 import { SecuritySpec } from "./security.ts";
-import { MonitoringSpec, PidsSpec } from "./small.ts";
+import { MonitoringSpec, PidsSpec, RlimitsSpec } from "./small.ts";
 import { VirtualHostSpec } from "./virtual_host.ts";
 
 export const ContainerSpec = message(
@@ -34,13 +34,14 @@ export const ContainerSpec = message(
       { default: "the caller's" },
     ),
     children_limit: optional(9, "int64", "Most containers directly below this one.", {
-      unserved: NO_PATCH,
+      default: "no limit",
     }),
     virtual_host: optional(10, VirtualHostSpec, "Makes the container look like a machine of its own."),
     device: optional(11, DeviceSpec, "Access to devices.", { unserved: NOT_YET }),
     blockio: optional(12, BlockIoSpec, "Use of block devices."),
     security_spec: optional(13, SecuritySpec, "What commands may not do, whoever they run as."),
     pids: optional(100, PidsSpec, "Number of tasks."),
+    rlimits: optional(101, RlimitsSpec, "Limits of each process by itself."),
   },
 );
 export interface ContainerSpec extends Resolved<typeof ContainerSpec> {}

@@ -1,13 +1,5 @@
 /** `filesystem` of a spec: the root and what is mounted in it. */
-import {
-  type EnumName,
-  enumeration,
-  message,
-  NO_PATCH,
-  optional,
-  type Resolved,
-  repeated,
-} from "../descriptor.ts";
+import { type EnumName, enumeration, message, optional, type Resolved, repeated } from "../descriptor.ts";
 
 export const MountType = enumeration("Mounts.MountType", "What is mounted.", {
   BIND: [0, "A directory or file of the host."],
@@ -49,9 +41,12 @@ export const Mounts = message("Mounts", "A list of mounts.", {
 export interface Mounts extends Resolved<typeof Mounts> {}
 
 export const FilesystemSpec = message("FilesystemSpec", "The files that the container sees.", {
-  fd_limit: optional(1, "uint64", "Open files of the container, all tasks together.", {
-    unserved: NO_PATCH,
-  }),
+  fd_limit: optional(
+    1,
+    "uint64",
+    "Open files of each process, the same as `rlimits.nofile` with both values. (The original counted those of all processes together, which takes a kernel patch.)",
+    { default: "the caller's" },
+  ),
   rootfs: optional(2, "string", "Absolute path of the directory that becomes `/` in the container.", {
     default: "/",
   }),
