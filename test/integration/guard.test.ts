@@ -5,8 +5,10 @@ import { test } from "node:test";
 import { COMMANDS } from "../../src/cli/table.ts";
 import { COMMAND, eventually, execute, Rig, TOOL } from "../rig/rig.ts";
 
-/** What each command answers for `/`; "look" does no more than that. */
-const FOR_ROOT: Readonly<Record<string, { words: readonly string[]; code: number } | "look">> = {
+/** What each command answers for `/`; those that only look are served, with these words as well. */
+const FOR_ROOT: Readonly<
+  Record<string, { words: readonly string[]; code: number } | "look" | { look: string[] }>
+> = {
   create: { words: ["/", ""], code: 6 },
   run: { words: ["/", "true"], code: 3 },
   "update diff": { words: ["/", "pids:{limit:1}"], code: 9 },
@@ -29,6 +31,7 @@ const FOR_ROOT: Readonly<Record<string, { words: readonly string[]; code: number
   "list tids": "look",
   "stats summary": "look",
   "stats full": "look",
+  top: { look: ["--count", "1", "--delay", "0.1"] },
   spec: "look",
   plan: "look",
 };
@@ -43,8 +46,9 @@ test("/ is never made, changed, entered, paused, killed or destroyed, in whateve
     const key = words.join(" ");
     const answer = FOR_ROOT[key];
     assert.ok(answer !== undefined, `nobody thought of / for ${key}`);
-    if (answer === "look") {
-      assert.equal((await rig.command([...words, "/"])).code, 0, key);
+    if (answer === "look" || "look" in answer) {
+      const more = answer === "look" ? [] : answer.look;
+      assert.equal((await rig.command([...words, ...more, "/"])).code, 0, key);
       continue;
     }
     for (const spelling of ["/", "//", "/a/..", "/.."]) {
