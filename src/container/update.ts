@@ -58,7 +58,7 @@ export async function updateContainer(
     await lockForUpdate(context, name, signal, locks);
     const old = await loadSpec(context, name);
     const spec = withFilesRead(mode === "diff" ? mergeSpec(old, given) : given);
-    const target = await updateContextOf(context, name);
+    const target: UpdateContext = { ...(await updateContextOf(context, name)), before: old };
     checkSpec(spec, { cgroups, name });
     checkBelow(spec, target);
     using _busy = busyWith(context, name);
@@ -91,7 +91,7 @@ async function putBack(
 ): Promise<unknown> {
   const { name } = target;
   try {
-    await applyUpdate(context, old, target);
+    await applyUpdate(context, old, { ...target, before: undefined });
     await compileProgram(context, name, old);
     clearPending(context.places, name);
     return why;

@@ -8,6 +8,8 @@ import { LmctfyError } from "../errors.ts";
 import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
 import { blockio } from "./blockio/index.ts";
 import { cpu } from "./cpu/index.ts";
+import { withDefaults } from "./defaults.ts";
+import { device } from "./device/index.ts";
 import { filesystem } from "./filesystem.ts";
 import { memory } from "./memory/index.ts";
 import { pids } from "./pids.ts";
@@ -35,6 +37,7 @@ export const RESOURCES: { readonly [S in Section]?: Resource<S> } = {
   cpu,
   memory,
   blockio,
+  device,
   filesystem,
   virtual_host: virtualHost,
   pids,
@@ -76,14 +79,9 @@ export function checkSpec(spec: ContainerSpec, context: CheckContext): void {
   if (spec.children_limit !== undefined)
     checkRange("children_limit", spec.children_limit, 0n, MOST_CHILDREN, "containers");
   if (spec.owner_group !== undefined) checkRange("owner_group", spec.owner_group, 0n, MAX_ID, "");
-  const whole = withProtection(spec);
+  const whole = withDefaults(spec, context.cgroups);
   each(whole, "left out", (resource, section) => resource.check(section, { ...context, spec: whole }));
   checkView(spec);
-}
-
-/** A virtual host hides the machine, and so its commands have few rights unless the spec says otherwise. */
-function withProtection(spec: ContainerSpec): ContainerSpec {
-  return spec.virtual_host && !spec.security_spec ? { ...spec, security_spec: {} } : spec;
 }
 
 /** A root and mounts of its own are for a container with a view of its own. */
@@ -101,10 +99,11 @@ function checkView(spec: ContainerSpec): void {
 
 /** Makes a container's cgroups, gives them their limits, and then their owner. The parent has to exist. */
 export function createSteps(cgroups: Cgroups, name: string, spec: ContainerSpec): HostStep[] {
+  const whole = withDefaults(spec, cgroups);
   return [
     ...cgroups.directorySteps(name),
-    ...each(spec, "empty", (resource, section) =>
-      resource.inherits || spec[resource.section] ? resource.settings(section, cgroups, name) : undefined,
+    ...each(whole, "empty", (resource, section) =>
+      resource.inherits || whole[resource.section] ? resource.settings(section, cgroups, name) : undefined,
     ).flat(),
     ...cgroups.ownerSteps(name, ownerOf(spec)),
   ];
@@ -138,9 +137,12 @@ export function releaseSteps(cgroups: Cgroups, name: string): HostStep[] {
  * so already is not written.
  */
 export function updateSteps(spec: ContainerSpec, context: UpdateContext): HostStep[] {
-  const { cgroups, name } = context;
+  const { cgroups, name, before } = context;
+  const wholes = { ...context, before: before && withDefaults(before, cgroups) };
   return [
-    ...each(spec, "empty", (resource, section) => resource.update(section, context)).flat(),
+    ...each(withDefaults(spec, cgroups), "empty", (resource, section) =>
+      resource.update(section, wholes),
+    ).flat(),
     ...cgroups.ownerSteps(name, ownerOrCaller(spec)).filter(isNeeded),
   ];
 }
@@ -156,7 +158,7 @@ export function topSteps(cgroups: Cgroups): HostStep[] {
 }
 
 export function processSettings(spec: ContainerSpec): ProcessSettings {
-  const whole = withProtection(spec);
+  const whole = withDefaults(spec);
   return Object.assign(
     {},
     ...each(whole, "left out", (resource, section) => resource.processSettings?.(section, whole)),

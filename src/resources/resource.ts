@@ -32,6 +32,8 @@ export interface UpdateContext {
   cgroups: Cgroups;
   /** The container, which exists. */
   name: string;
+  /** What it was set to; undefined when that is not known for sure. */
+  before?: ContainerSpec | undefined;
   /** The containers below it, parents before their children. */
   below: readonly { readonly name: string; readonly spec: ContainerSpec }[];
 }

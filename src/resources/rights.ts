@@ -12,6 +12,9 @@ export function checkRights(
   if (spec.virtual_host !== undefined) {
     throw refused(uid, "virtual_host", "its mounts and user ids take root's rights");
   }
+  if (spec.device !== undefined) {
+    throw refused(uid, "device", "only root decides which devices may be opened");
+  }
   if (spec.owner !== undefined && Number(spec.owner) !== uid) {
     throw refused(uid, `owner ${spec.owner}`, "only root hands a container over to another user");
   }

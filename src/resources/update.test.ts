@@ -16,7 +16,7 @@ const V1_MEMORY = {
 
 function steps(fake: FakeCgroups, spec: ContainerSpec, below: UpdateContext["below"] = []): string[] {
   return fake
-    .lines(updateSteps(spec, { cgroups: fake.cgroups, name: "/a", below }))
+    .lines(updateSteps(spec, { cgroups: fake.cgroups, name: "/a", below, before: {} }))
     .filter(line => !line.startsWith("chown"));
 }
 

@@ -99,7 +99,7 @@ test("sections that are not served, and values that make no sense, are refused b
   await using rig = Rig.create();
   const refused: [object, string, RegExp][] = [
     [{ network: {} }, "UNIMPLEMENTED", /network/],
-    [{ device: {} }, "UNIMPLEMENTED", /device/],
+    [{ device: { restrictions_set: { restrictions: [{}] } } }, "INVALID_ARGUMENT", /permission is missing/],
     [{ virtual_host: { network: { interface: "eth9" } } }, "UNIMPLEMENTED", /virtual_host.network.interface/],
     [{ filesystem: { fd_limit: -3 } }, "INVALID_ARGUMENT", /fd_limit/],
     [{ children_limit: -1 }, "INVALID_ARGUMENT", /children_limit -1 is out of range/],

@@ -3,6 +3,7 @@ import { type BigIntStats, readFileSync, realpathSync, statSync } from "node:fs"
 import { isWithin, parseMountinfo } from "../../cgroup/mountinfo.ts";
 import { errnoOf, fromSystemError, LmctfyError } from "../../errors.ts";
 import { type Disk, findDisk } from "../../features/disks.ts";
+import { splitDevice } from "../../kernel/device-number.ts";
 import type { BlockIoDevice } from "../../spec/index.ts";
 import { invalid } from "../resource.ts";
 
@@ -120,9 +121,7 @@ function adviceFor(type: string): string {
   }
 }
 
-/** As the C library splits a dev_t (sys/sysmacros.h). */
-export function numberOf(dev: bigint): string {
-  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
-  const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn & 0xffffffffn);
+function numberOf(dev: bigint): string {
+  const { major, minor } = splitDevice(dev);
   return `${major}:${minor}`;
 }

@@ -37,7 +37,7 @@ export const ContainerSpec = message(
       default: "no limit",
     }),
     virtual_host: optional(10, VirtualHostSpec, "Makes the container look like a machine of its own."),
-    device: optional(11, DeviceSpec, "Access to devices.", { unserved: NOT_YET }),
+    device: optional(11, DeviceSpec, "Access to devices."),
     blockio: optional(12, BlockIoSpec, "Use of block devices."),
     security_spec: optional(13, SecuritySpec, "What commands may not do, whoever they run as."),
     pids: optional(100, PidsSpec, "Number of tasks."),
