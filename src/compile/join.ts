@@ -8,14 +8,10 @@
  * Two clones, because a process never changes its own PID namespace, only that of its children.
  */
 import { AT_FDCWD, CLONE, LOCK, O, PR } from "../kernel/constants.ts";
-import { type Program, type ProgramBuilder, type Register, STORE_DECIMAL } from "../kernel/program.ts";
+import { type ProgramBuilder, type Register, STORE_DECIMAL } from "../kernel/program.ts";
 import type { Joining } from "../resources/isolation.ts";
+import { INIT_FILE, requireInit } from "./init-lock.ts";
 import { becomeRootInside } from "./isolate/namespaces.ts";
-
-/** In the container's runtime directory: the pid of its init as text, locked for as long as its monitor lives. */
-export const INIT_FILE = "_init";
-
-const STAGE = "looking whether its init runs";
 
 const FLAGS = {
   pid: CLONE.NEWPID,
@@ -23,6 +19,7 @@ const FLAGS = {
   uts: CLONE.NEWUTS,
   net: CLONE.NEWNET,
   cgroup: CLONE.NEWCGROUP,
+  time: CLONE.NEWTIME,
 } as const;
 
 /** Where the monitor of an init has its lock open. */
@@ -52,24 +49,10 @@ export function noteInit(b: ProgramBuilder, watch: Register, pid: Register): voi
 
 /** Opens the init; ends the program when it is gone, before its pid may be another's. */
 export function openInit(b: ProgramBuilder, joining: Joining, directory: Register): Register {
-  b.stage(STAGE);
-  const alive = b.label();
-  const fd = b.syscall("openat", [directory, b.string(INIT_FILE), O.RDONLY | O.CLOEXEC, 0], {
-    into: "init",
-    fd: true,
-  });
-  b.syscall("flock", [fd, LOCK.SH | LOCK.NB], { onError: alive });
-  // The lock was free: nobody watches over an init. No such operation: it fails with EINVAL, and that is all it is for.
-  b.syscall("flock", [fd, 0]);
-  b.place(alive);
-  b.syscall("close", [fd]);
+  if (joining.lockFile === undefined) requireInit(b, directory, INIT_FILE);
+  else requireInit(b, AT_FDCWD, joining.lockFile);
   b.stage("opening its init");
   return b.syscall("pidfd_open", [joining.pid, 0], { into: "init", fd: true });
-}
-
-/** Whether a program that failed at this step did so because the init has ended. */
-export function failedAsEnded(program: Program, step: number): boolean {
-  return program.operations[step]?.stage === STAGE;
 }
 
 /** In the go-between, once it is in the cgroups. Nobody inside may trace it or read what it has open (prctl(2)). */

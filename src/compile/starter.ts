@@ -31,17 +31,17 @@ export class Starter {
     b.stage("starting the command");
     this.#cgroup = openCgroup(b, entrance);
     this.#isolate = isolation && new Isolate(b, isolation);
-    this.elsewhere = joining?.namespaces.includes("pid") ?? this.#isolate?.ownProcesses ?? false;
+    this.elsewhere = joining?.namespaces.includes("pid") ?? this.#isolate?.elsewhere ?? false;
   }
 
   /** Emits the clone and what its parent does until the command runs; the child goes to the label. */
   start(pid: Register, report: ReportPipe, child: Label): void {
     const b = this.#b;
-    const between = this.#init && b.register("between");
+    const between = this.#init || this.#isolate?.goesBetween ? b.register("between") : undefined;
     clone3(b, { cgroup: this.#cgroup, flags: this.#isolate?.flags ?? 0 }, between ?? pid);
     b.jumpIf(between ?? pid, "==", 0, child);
     b.syscall("close", [report.write]);
-    this.#isolate?.afterClone(pid);
+    this.#isolate?.afterClone(between ?? pid);
     b.join(report.read, between ? { into: pid } : {});
     if (between) b.wait(between, {});
   }
@@ -52,16 +52,26 @@ export class Starter {
     const { joining } = this.#entrance;
     b.report(report.write);
     enterCgroups(b, this.#entrance);
+    if (this.#isolate?.goesBetween) {
+      this.#isolate.inBetween();
+      this.#goOnInside(report);
+    }
     this.#isolate?.inChild();
     if (!joining || !this.#init) return;
     joinNamespaces(b, joining, this.#init);
+    this.#goOnInside(report);
+    arriveInside(b, joining);
+  }
+
+  /** In a go-between: gives the parent another child, which is in there, and ends. */
+  #goOnInside(report: ReportPipe): void {
+    const b = this.#b;
     const inner = clone3(b, { flags: CLONE.PARENT, exitSignal: 0 }, "inner");
     const inside = b.label();
     b.jumpIf(inner, "==", 0, inside);
     reportValue(b, report.write, inner);
     b.exit(0);
     b.place(inside);
-    arriveInside(b, joining);
   }
 
   /** What the parent has open for the child; the resident executor must not keep it. */

@@ -13,6 +13,7 @@ import {
 import type { Context } from "./context.ts";
 import { destroyContainer, lockAgainstStarters } from "./destroy.ts";
 import { enterContainer } from "./enter.ts";
+import { viewOf } from "./entrance.ts";
 import { type ContainerEvents, type EventOptions, EventStream } from "./events/stream.ts";
 import { readExitRecord } from "./exit-record.ts";
 import { type ReadFileOptions, readInside, writeInside } from "./files.ts";
@@ -21,13 +22,14 @@ import { freezeContainer, stateOf, thawContainer } from "./freeze.ts";
 import { requireOwn } from "./given.ts";
 import { initOf } from "./init-process.ts";
 import { killInside, putBack } from "./kill.ts";
-import { creationSteps, hotProgram, loadSpec } from "./realise.ts";
+import { creationSteps, hotProgram } from "./realise.ts";
 import { busyWith, recover } from "./recover.ts";
 import { realiseAgain, runInContainer } from "./run.ts";
 import { killAllBut } from "./spare.ts";
 import { type StopOptions, startContainer, stopContainer } from "./start.ts";
 import { readOne, repeat } from "./statistics.ts";
 import { clearPending, isGiven, markPending, requireContainer } from "./store.ts";
+import { loadSpec } from "./stored-spec.ts";
 import type {
   ContainerProcess,
   ContainerReading,
@@ -64,6 +66,11 @@ export class Container implements AsyncDisposable {
     if (!isGiven(this.#context.places, this.name)) requireOwn(this.#context, this.name);
     requireContainer(this.#context.places, this.name);
     return loadSpec(this.#context, this.name);
+  }
+
+  /** The name of the virtual host that it is, or that it lies in; undefined when its commands see the machine. */
+  async virtualHost(): Promise<string | undefined> {
+    return (await viewOf(this.#context, this.name, await this.spec()))?.name;
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Creation: all or nothing, also when it is killed. */
 import { LmctfyError } from "../errors.ts";
 import { checkSpec, withFilesRead } from "../resources/index.ts";
-import { hasOwnUsers } from "../resources/virtual-host.ts";
+import { hasOwnUsers } from "../resources/namespaces.ts";
 import { type ContainerSpec, formatJson, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { allChildren } from "./foreign.ts";
@@ -9,9 +9,10 @@ import { requireOwn } from "./given.ts";
 import { takeIds } from "./ids.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
-import { compileProgram, ensureRealised, loadSpec, realise } from "./realise.ts";
+import { compileProgram, ensureRealised, realise } from "./realise.ts";
 import { busyWith, undoContainer } from "./recover.ts";
 import { clearPending, containerExists, makeStateDirectory, markPending, writeSpecFile } from "./store.ts";
+import { loadSpec } from "./stored-spec.ts";
 import type { CreateOptions } from "./types.ts";
 
 /**
@@ -38,7 +39,6 @@ export async function createContainer(
   checkSpec(spec, { cgroups, name }); // what is above cannot change any more
   refuseExisting(context, name);
   refuseStrays(context, name);
-  if (spec.virtual_host === undefined) await refuseInVirtualHost(context, parent);
 
   using _busy = busyWith(context, name);
   markPending(places, name);
@@ -115,21 +115,6 @@ async function refuseMore(context: Context, parent: string): Promise<void> {
       hint: `Destroy one of them, or raise it: lmctfy update ${parent} 'children_limit:${children + 1}'`,
     },
   );
-}
-
-/** What ran in it would not see what the virtual host sees, but the machine. */
-async function refuseInVirtualHost(context: Context, parent: string): Promise<void> {
-  for (let at: string | undefined = parent; at !== undefined && at !== "/"; at = parentOf(at)) {
-    if ((await loadSpec(context, at)).virtual_host === undefined) continue;
-    throw new LmctfyError(
-      "FAILED_PRECONDITION",
-      `${at} is a virtual host, and what is in it has to be one too`,
-      {
-        path: at,
-        hint: "Add `virtual_host:{}` to the spec, with the filesystem that it is to have.",
-      },
-    );
-  }
 }
 
 /** Processes in cgroups of a container that does not exist: its state was deleted by hand, and they may be anybody's. */

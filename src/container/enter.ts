@@ -5,11 +5,12 @@ import { writeControl } from "../cgroup/steps.ts";
 import { fromSystemError, LmctfyError } from "../errors.ts";
 import { processSettings } from "../resources/index.ts";
 import type { Context } from "./context.ts";
+import { viewOf } from "./entrance.ts";
 import { requireOwn } from "./given.ts";
 import { lockContainer } from "./lock.ts";
-import { loadSpec } from "./realise.ts";
 import { realiseAgain } from "./run.ts";
 import { requireContainer } from "./store.ts";
+import { loadSpec } from "./stored-spec.ts";
 
 export async function enterContainer(context: Context, name: string, ids: readonly number[]): Promise<void> {
   const { places, executor, arch, cgroups } = context;
@@ -38,11 +39,12 @@ export async function enterContainer(context: Context, name: string, ids: readon
     );
   }
   const spec = await loadSpec(context, name);
-  if (spec.virtual_host !== undefined) {
+  const view = await viewOf(context, name, spec);
+  if (view !== undefined) {
     throw new LmctfyError(
       "FAILED_PRECONDITION",
-      `${name} is a virtual host: a process of this machine cannot get into its namespaces`,
-      { path: name, hint: "`lmctfy run` starts a new one in it." },
+      `${view.name} is a virtual host: a process of this machine cannot get into its namespaces`,
+      { path: view.name, hint: "`lmctfy run` starts a new one in it." },
     );
   }
   const { oomScoreAdj } = processSettings(spec);

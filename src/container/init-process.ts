@@ -1,5 +1,5 @@
-/** Whether a virtual host runs: its init, as the monitor of that tells by a lock (compile/join.ts). */
-import { INIT_FILE } from "../compile/join.ts";
+/** Whether a virtual host runs: its init, as the monitor of that tells by a lock (compile/init-lock.ts). */
+import { INIT_FILE } from "../compile/init-lock.ts";
 import { AT_FDCWD, LOCK, O } from "../kernel/constants.ts";
 import { ProgramBuilder } from "../kernel/program.ts";
 import type { Context } from "./context.ts";

@@ -4,8 +4,9 @@ import { applySteps } from "../cgroup/steps.ts";
 import { LmctfyError } from "../errors.ts";
 import { releaseSteps } from "../resources/index.ts";
 import type { Context } from "./context.ts";
-import { applyUpdate, loadSpec, updateContextOf } from "./realise.ts";
+import { applyUpdate, updateContextOf } from "./realise.ts";
 import { clearPending, markPending, subcontainersRecursive } from "./store.ts";
+import { loadSpec } from "./stored-spec.ts";
 
 /** Those who can die are dead by then. */
 const AT_ONCE_MS = 50;

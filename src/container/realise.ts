@@ -1,6 +1,5 @@
 /** Makes the kernel's side of a container: its cgroups, and the compiled program that runs commands in it. */
 import { applyStepsWith, type HostStep } from "../cgroup/steps.ts";
-import type { Entrance } from "../compile/child.ts";
 import { compileHotRun } from "../compile/hot-run.ts";
 import { errnoOf } from "../errors.ts";
 import { encodeProgram } from "../kernel/image.ts";
@@ -9,79 +8,31 @@ import { machineStamp } from "../kernel/stamp.ts";
 import {
   concernsTop,
   createSteps,
-  type ProcessSettings,
   prepareUpdate,
-  processSettings,
   topSteps,
   type UpdateContext,
   updateSteps,
 } from "../resources/index.ts";
-import { hasOwnUsers, isolationOf, joiningOf } from "../resources/virtual-host.ts";
-import { type ContainerSpec, formatJson, ContainerSpec as message, parseSpec } from "../spec/index.ts";
+import { type ContainerSpec, formatJson, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
-import { idsOf } from "./ids.ts";
-import { initOf } from "./init-process.ts";
+import { entranceOf, standsAlone, withInherited } from "./entrance.ts";
 import { lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
 import { runtimeDirectory } from "./places.ts";
-import {
-  isGiven,
-  makeRuntimeDirectory,
-  readSpecFile,
-  removeProgram,
-  subcontainersRecursive,
-  writeProgram,
-} from "./store.ts";
-
-/** The stored spec of a container. */
-export async function loadSpec(context: Context, name: string): Promise<ContainerSpec> {
-  if (isGiven(context.places, name)) return {};
-  return parseSpec(readSpecFile(context.places, name), { source: `${name} (stored spec)`, format: "json" });
-}
+import { makeRuntimeDirectory, removeProgram, subcontainersRecursive, writeProgram } from "./store.ts";
+import { loadSpec } from "./stored-spec.ts";
 
 /** The host's side of `create`, as data. */
 export function creationSteps(context: Context, name: string, spec: ContainerSpec): HostStep[] {
   return [...context.cgroups.rootSteps(), ...createSteps(context.cgroups, name, spec)];
 }
 
-/** Where the container's processes go. */
-export async function entranceOf(context: Context, name: string, spec: ContainerSpec): Promise<Entrance> {
-  const { cloneInto, procs } = context.cgroups.enter(name);
-  const entrance = { cloneInto, procs, ...settingsOf(context, await withInherited(context, name, spec)) };
-  const isolation = isolationOf(spec, name, hasOwnUsers(spec) ? idsOf(context.places, name) : undefined);
-  if (isolation === undefined) return entrance;
-  const pid = await initOf(context, name);
-  return pid === undefined ? { ...entrance, isolation } : { ...entrance, joining: joiningOf(isolation, pid) };
-}
-
-/** A container without a section about security has that of the next one above it that has; a virtual host is protected anyway. */
-async function withInherited(context: Context, name: string, spec: ContainerSpec): Promise<ContainerSpec> {
-  if (spec.security_spec !== undefined || spec.virtual_host !== undefined) return spec;
-  const parent = parentOf(name);
-  if (parent === undefined || parent === "/") return spec;
-  const { security_spec } = await withInherited(context, parent, await loadSpec(context, parent));
-  return security_spec === undefined ? spec : { ...spec, security_spec };
-}
-
 /** Those below that have a section from above are compiled anew when they are needed next. The caller holds the lock. */
 export async function forgetBelow(context: Context, name: string): Promise<void> {
   for (const inner of subcontainersRecursive(context.places, name)) {
-    const { security_spec } = await loadSpec(context, inner);
-    if (security_spec === undefined) removeProgram(context.places, inner);
+    const { security_spec, virtual_host } = await loadSpec(context, inner);
+    if (security_spec === undefined || virtual_host === undefined) removeProgram(context.places, inner);
   }
-}
-
-/** Enough for the containers that one process runs commands in, again and again. */
-const MOST_SETTINGS = 64;
-
-function settingsOf({ processSettings: known }: Context, spec: ContainerSpec): ProcessSettings {
-  const key = formatJson(message, spec);
-  const before = known.get(key);
-  if (before !== undefined) return before;
-  const settings = processSettings(spec);
-  if (known.size >= MOST_SETTINGS) known.clear();
-  known.set(key, settings);
-  return settings;
 }
 
 /** The program of `lmctfy run`. */
@@ -145,6 +96,11 @@ export async function applyUpdate(
 
 export async function compileProgram(context: Context, name: string, spec: ContainerSpec): Promise<void> {
   makeRuntimeDirectory(context.places, name);
+  // What others are changes without this one's knowing: it is looked up for each command.
+  if (!(await standsAlone(context, name, spec))) {
+    removeProgram(context.places, name);
+    return;
+  }
   // Whoever changes a container above drops our program after that: what is written before is what they drop, and what
   // they changed before is seen by the second look.
   for (let compiled: string | undefined; ; ) {

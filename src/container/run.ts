@@ -1,7 +1,7 @@
 /** Running a command in a container through the resident executor. */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { failedAsEnded } from "../compile/join.ts";
+import { failedAsEnded } from "../compile/init-lock.ts";
 import { failedAsPaused } from "../compile/paused.ts";
 import type { Credentials } from "../compile/security.ts";
 import { compileSpawn, type SpawnInput, type SpawnProgram } from "../compile/spawn.ts";
@@ -11,14 +11,16 @@ import { OP, type Program, type Register } from "../kernel/program.ts";
 import { ISOLATED_ENVIRONMENT } from "../resources/isolation.ts";
 import type { Context } from "./context.ts";
 import { closeInExecutor } from "./descriptors.ts";
+import { entranceOf, viewOf } from "./entrance.ts";
 import { requireOwn } from "./given.ts";
 import { containerBusy, lockContainer, PATIENCE_MS } from "./lock.ts";
 import { oomBetween, readOomCounters } from "./oom.ts";
 import { runtimeDirectory } from "./places.ts";
 import { describeEnd, RunningProcess } from "./process.ts";
-import { ensureRealised, entranceOf, loadSpec } from "./realise.ts";
+import { ensureRealised } from "./realise.ts";
 import { usersOfRoot } from "./root-files.ts";
 import { programFile, requireContainer } from "./store.ts";
+import { loadSpec } from "./stored-spec.ts";
 import { openPipe } from "./streams.ts";
 import type { ContainerProcess, ProcessResult, RunOptions, StdioTarget } from "./types.ts";
 import { resolveUser } from "./users.ts";
@@ -52,8 +54,10 @@ async function spawnInput(
   action: SpawnInput["action"],
 ): Promise<SpawnInput> {
   const spec = await loadSpec(context, name);
-  const own = spec.virtual_host !== undefined;
-  const rootfs = own && !spec.filesystem?.empty_root ? (spec.filesystem?.rootfs ?? "/") : undefined;
+  const view = await viewOf(context, name, spec);
+  const own = view !== undefined;
+  const files = view?.spec.filesystem ?? {};
+  const rootfs = own && !files.empty_root ? (files.rootfs ?? "/") : undefined;
   return {
     entrance: await entranceOf(context, name, spec),
     runtimeDirectory: runtimeDirectory(context.places, name),
@@ -98,7 +102,11 @@ async function start(
 ): Promise<Started> {
   let input = await makeInput();
   // The init of a virtual host has ended, and its monitor has dropped the program that joined it.
-  if (input.entrance.isolation && !existsSync(programFile(context.places, name)) && !context.busy.has(name))
+  if (
+    input.entrance.isolation?.alive.length === 0 &&
+    !existsSync(programFile(context.places, name)) &&
+    !context.busy.has(name)
+  )
     await realiseAgain(context, name);
   let compiled = compileSpawn(context.arch, input);
   let deadline = performance.now() + PATIENCE_MS;

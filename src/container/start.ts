@@ -5,7 +5,7 @@
  * stopped ──start──▶ running ──stop, the init's own end──▶ stopped
  *                       └─ freeze ⇄ thaw
  * ```
- * Whether it runs is a lock that the init's monitor holds (compile/join.ts); no file has to be believed.
+ * Whether it runs is a lock that the init's monitor holds (compile/init-lock.ts); no file has to be believed.
  */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,13 +17,15 @@ import { ISOLATED_ENVIRONMENT } from "../resources/isolation.ts";
 import type { ContainerSpec } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { lockAgainstStarters } from "./destroy.ts";
+import { entranceOf } from "./entrance.ts";
 import { requireOwn } from "./given.ts";
 import { initOf } from "./init-process.ts";
 import { lockContainer } from "./lock.ts";
 import { runtimeDirectory } from "./places.ts";
-import { compileProgram, ensureRealised, entranceOf, loadSpec } from "./realise.ts";
+import { compileProgram, ensureRealised } from "./realise.ts";
 import { busyWith } from "./recover.ts";
 import { clearPending, markPending, programFile, removeProgram, requireContainer } from "./store.ts";
+import { loadSpec } from "./stored-spec.ts";
 
 /** How long processes have to end when they are told to, unless the caller says otherwise. */
 const GRACE_MS = 10_000;

@@ -7,23 +7,17 @@ import {
   type UpdateContext,
   withFilesRead,
 } from "../resources/index.ts";
-import { hasOwnUsers } from "../resources/virtual-host.ts";
+import { hasOwnUsers } from "../resources/namespaces.ts";
 import { type ContainerSpec, formatJson, mergeSpec, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { requireOwn } from "./given.ts";
 import { takeIds } from "./ids.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
-import {
-  applyUpdate,
-  compileProgram,
-  ensureRealised,
-  forgetBelow,
-  loadSpec,
-  updateContextOf,
-} from "./realise.ts";
+import { applyUpdate, compileProgram, ensureRealised, forgetBelow, updateContextOf } from "./realise.ts";
 import { busyWith } from "./recover.ts";
 import { clearPending, markPending, removeProgram, requireContainer, writeSpecFile } from "./store.ts";
+import { loadSpec } from "./stored-spec.ts";
 import type { UpdateOptions } from "./types.ts";
 
 /**

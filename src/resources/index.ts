@@ -27,7 +27,7 @@ import { checkRights } from "./rights.ts";
 import { rlimits } from "./rlimits.ts";
 import { security } from "./security/index.ts";
 import { refuseUnserved } from "./unserved.ts";
-import { checkJoined, virtualHost } from "./virtual-host.ts";
+import { virtualHost } from "./virtual-host.ts";
 
 export type { CheckContext, ProcessSettings, StatsLevel, UpdateContext } from "./resource.ts";
 export { withFilesRead } from "./security/index.ts";
@@ -87,10 +87,7 @@ export function checkSpec(spec: ContainerSpec, context: CheckContext): void {
 /** A root and mounts of its own are for a container with a view of its own. */
 function checkView(spec: ContainerSpec): void {
   const { filesystem: files, virtual_host } = spec;
-  if (virtual_host !== undefined) {
-    checkJoined(spec);
-    return;
-  }
+  if (virtual_host !== undefined) return;
   for (const field of ["rootfs", "mounts", "read_only", "empty_root"] as const) {
     if (files?.[field] === undefined) continue;
     throw invalid(`filesystem.${field} needs a virtual_host beside it`, "Add `virtual_host:{}`.");

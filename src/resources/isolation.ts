@@ -1,7 +1,7 @@
 /** What makes a process's view of the machine its own, as data: what a spec's `virtual_host` and `filesystem` come to. */
 
 /** A kind of namespace that a container has of its own or shares. The mount namespace is always its own. */
-export type NamespaceKind = "pid" | "ipc" | "uts" | "net" | "cgroup";
+export type NamespaceKind = "pid" | "ipc" | "uts" | "net" | "cgroup" | "time";
 
 /** `new`: of its own. `host`: the caller's. A path: that one, such as /run/netns/blue or /proc/4711/ns/ipc. */
 export type NamespaceChoice = { kind: "new" } | { kind: "host" } | { kind: "path"; path: string };
@@ -38,10 +38,16 @@ export interface FreshMount extends MountTarget {
 
 export type Mount = BindMount | FreshMount;
 
+/** `new`: with ids of its own. `host`: root in it is root. `path`: those of a user namespace that others made. */
+export type Users = { kind: "new"; ids: IdRange } | { kind: "host" } | { kind: "path"; path: string };
+
 export interface Isolation {
   namespaces: Readonly<Record<NamespaceKind, NamespaceChoice>>;
-  /** The ids of its user namespace; without, it has none, and root in it is root. */
-  ids: IdRange | undefined;
+  users: Users;
+  /** Seconds that its clocks are ahead; of a time namespace of its own. */
+  clocks: { readonly monotonic: bigint; readonly boottime: bigint };
+  /** Lock files of the inits whose namespaces are named by path: when one is free, its path may be another's. */
+  alive: readonly string[];
   hostname: string | undefined;
   domainname: string | undefined;
   /** Absolute path of the directory that becomes `/`; undefined = an empty one. */
@@ -54,7 +60,6 @@ export interface Isolation {
   sysctls: readonly (readonly [name: string, value: string])[];
 }
 
-/** Whether there is nothing to do: the process sees what the caller sees. */
 export const isNew = (choice: NamespaceChoice): boolean => choice.kind === "new";
 
 /** The environment of a command in a container with a view of its own, unless it is given another. */
@@ -73,6 +78,8 @@ export function isolatedEnvironment(): Record<string, string> {
 export interface Joining {
   /** Its init, in the caller's PID namespace. */
   pid: number;
+  /** Locked while that runs, when it is another container's. */
+  lockFile?: string;
   /** Those that are not the caller's. */
   namespaces: readonly NamespaceKind[];
   ownUsers: boolean;

@@ -1,11 +1,10 @@
 /** A container that looks like a machine of its own: `virtual_host` of a spec, and what it makes of the whole of it. */
 
-import type { ContainerSpec, VirtualHostNamespaces, VirtualHostSpec } from "../spec/index.ts";
+import type { ContainerSpec, VirtualHostSpec } from "../spec/index.ts";
 import { plannedMounts } from "./filesystem.ts";
-import type { IdRange, Isolation, Joining, NamespaceChoice, NamespaceKind } from "./isolation.ts";
+import type { IdRange, Isolation } from "./isolation.ts";
+import { checkNamespaces, chosenNamespaces, ownsNamespace, type Shared } from "./namespaces.ts";
 import { invalid, type Resource } from "./resource.ts";
-
-const KINDS = ["pid", "ipc", "uts", "net", "cgroup"] as const;
 
 /** What sethostname(2) takes. */
 const LONGEST_NAME = 64;
@@ -18,17 +17,12 @@ const NET_SYSCTLS = /^net\.[a-z0-9_]+(\.[A-Za-z0-9_:@/-]+)+$/;
 export const virtualHost: Resource<"virtual_host"> = {
   section: "virtual_host",
 
-  check(spec) {
-    const { virtual_hostname, domain_name, namespaces = {} } = spec;
+  check(spec, { spec: whole }) {
+    const { virtual_hostname, domain_name } = spec;
     checkName("virtual_host.virtual_hostname", virtual_hostname);
     checkName("virtual_host.domain_name", domain_name);
-    for (const kind of KINDS) choiceOf(namespaces, kind);
-    if (namespaces.cgroup?.startsWith("/")) throw invalid("virtual_host.namespaces.cgroup is new or host");
-    const { user } = namespaces;
-    if (user !== undefined && user !== "new" && user !== "host") {
-      throw invalid(`virtual_host.namespaces.user is new or host: ${JSON.stringify(user)}`);
-    }
-    if (choiceOf(namespaces, "uts").kind !== "new" && (virtual_hostname ?? domain_name) !== undefined) {
+    checkNamespaces(spec, whole ?? { virtual_host: spec });
+    if (!ownsNamespace(spec, "uts") && (virtual_hostname ?? domain_name) !== undefined) {
       throw invalid(
         "virtual_host.virtual_hostname needs a uts namespace of its own",
         "Leave out namespaces.uts.",
@@ -41,21 +35,23 @@ export const virtualHost: Resource<"virtual_host"> = {
   update: () => [],
 };
 
-/** What the processes of a container see; undefined when that is what the caller sees. */
+/**
+ * What the processes of a container see; undefined when that is what the caller sees.
+ *
+ * @param others the virtual hosts whose namespaces it shares
+ */
 export function isolationOf(
   spec: ContainerSpec,
   name: string,
   ids: IdRange | undefined,
+  others: ReadonlyMap<string, Shared> = new Map(),
 ): Isolation | undefined {
   const host = spec.virtual_host;
   if (host === undefined) return undefined;
   const files = spec.filesystem ?? {};
-  const namespaces = host.namespaces ?? {};
-  const choices = Object.fromEntries(KINDS.map(kind => [kind, choiceOf(namespaces, kind)]));
   const rootfs = files.empty_root ? undefined : (files.rootfs ?? "/");
   return {
-    namespaces: choices as Record<NamespaceKind, NamespaceChoice>,
-    ids,
+    ...chosenNamespaces(spec, ids, others),
     hostname: host.virtual_hostname ?? name.slice(name.lastIndexOf("/") + 1).slice(0, LONGEST_NAME),
     domainname: host.domain_name,
     rootfs,
@@ -66,42 +62,6 @@ export function isolationOf(
   };
 }
 
-/** What of it a process joins whose init has this pid. */
-export function joiningOf({ namespaces, ids }: Isolation, pid: number): Joining {
-  return {
-    pid,
-    namespaces: KINDS.filter(kind => namespaces[kind].kind !== "host"),
-    ownUsers: ids !== undefined,
-  };
-}
-
-/** Whether root in the container is somebody else outside. */
-export function hasOwnUsers({ virtual_host, filesystem }: ContainerSpec): boolean {
-  if (virtual_host === undefined) return false;
-  const { user } = virtual_host.namespaces ?? {};
-  if (user !== undefined) return user === "new";
-  return filesystem?.empty_root === true || (filesystem?.rootfs ?? "/") !== "/";
-}
-
-/** Who has users of its own has no rights over a namespace that others own, and so none to join it (setns(2)). */
-export function checkJoined(spec: ContainerSpec): void {
-  if (!hasOwnUsers(spec)) return;
-  const namespaces = spec.virtual_host?.namespaces ?? {};
-  const joined = KINDS.find(kind => choiceOf(namespaces, kind).kind === "path");
-  if (joined === undefined) return;
-  throw invalid(
-    `virtual_host.namespaces.${joined} is another's, and a container with users of its own cannot join it`,
-    "Set namespaces.user to host, or share the machine's by `host`.",
-  );
-}
-
-function choiceOf(namespaces: VirtualHostNamespaces, kind: NamespaceKind): NamespaceChoice {
-  const word = namespaces[kind] ?? "new";
-  if (word === "new" || word === "host") return { kind: word };
-  if (word.startsWith("/") && !word.includes("\0")) return { kind: "path", path: word };
-  throw invalid(`virtual_host.namespaces.${kind} is new, host or an absolute path: ${JSON.stringify(word)}`);
-}
-
 function checkName(field: string, name: string | undefined): void {
   if (name === undefined || /^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/.test(name)) return;
   throw invalid(
@@ -109,8 +69,8 @@ function checkName(field: string, name: string | undefined): void {
   );
 }
 
-function checkSysctls({ sysctl = [], namespaces = {} }: VirtualHostSpec): void {
-  for (const [i, { name, value }] of sysctl.entries()) {
+function checkSysctls(spec: VirtualHostSpec): void {
+  for (const [i, { name, value }] of (spec.sysctl ?? []).entries()) {
     const field = `virtual_host.sysctl[${i}]`;
     if (name === undefined || value === undefined) throw invalid(`${field} needs a name and a value`);
     if (/[\n\0]/.test(value)) throw invalid(`${field}: the value of ${name} is more than one line`);
@@ -125,7 +85,7 @@ function checkSysctls({ sysctl = [], namespaces = {} }: VirtualHostSpec): void {
         "Of a container's own are net.*, fs.mqueue.*, kernel.shm*, kernel.msg* and kernel.sem.",
       );
     }
-    if (choiceOf(namespaces, kind).kind === "new") continue;
+    if (ownsNamespace(spec, kind)) continue;
     throw invalid(
       `${field}: ${name} would change that of others: the container has no ${kind} namespace of its own`,
     );

@@ -20,7 +20,7 @@ export async function run(call: Call): Promise<number> {
     const container = await containerOf(lmctfy, call);
     const { name } = container;
     try {
-      const own = (await container.spec()).virtual_host !== undefined;
+      const own = (await container.virtualHost()) !== undefined;
       const options = optionsOf(flags, own);
       if (options.detached) {
         const { pid } = await container.run(argv, options);

@@ -8,7 +8,7 @@
  * The parent opens what lies on the host, because the child's rights end where its user namespace does; the child attaches
  * it, because only it is in the new mount namespace.
  */
-import { MNT_DETACH, MOUNT_ATTR, MS, O } from "../../kernel/constants.ts";
+import { CLONE, MNT_DETACH, MOUNT_ATTR, MS, O } from "../../kernel/constants.ts";
 import type { ProgramBuilder, Register } from "../../kernel/program.ts";
 import { type Isolation, isNew } from "../../resources/isolation.ts";
 import { Devices } from "./devices.ts";
@@ -25,9 +25,13 @@ import {
 import {
   becomeRootInside,
   cloneFlags,
+  type Joined,
   joinOthers,
+  makeNamespaces,
+  mapFiles,
   mapIds,
   nameHost,
+  needsGoBetween,
   openJoined,
   ownCgroupView,
   startLoopback,
@@ -40,8 +44,10 @@ const MS_SLAVE = MS.SLAVE;
 export class Isolate {
   /** For the clone. */
   readonly flags: number;
-  /** Whether the child is in a PID namespace of its own. */
-  readonly ownProcesses: boolean;
+  /** Whether the child is in another PID namespace than its parent. */
+  readonly elsewhere: boolean;
+  /** Whether what is cloned is only the one that goes before: `inBetween`, and then a clone of its own. */
+  readonly goesBetween: boolean;
   readonly #b: ProgramBuilder;
   readonly #isolation: Isolation;
   readonly #root: Register;
@@ -50,7 +56,7 @@ export class Isolate {
   readonly #binds: Register[];
   readonly #sys: Register | undefined;
   readonly #devices: Devices;
-  readonly #joined: { fd: Register; flag: number }[];
+  readonly #joined: readonly Joined[];
   readonly #go: { read: Register; write: Register } | undefined;
 
   /** Emits what comes before the clone: everything of the host that the child needs, as descriptors. */
@@ -58,8 +64,9 @@ export class Isolate {
     this.#b = b;
     this.#isolation = isolation;
     this.flags = cloneFlags(isolation);
-    this.ownProcesses = isNew(isolation.namespaces.pid);
-    const { ids, namespaces } = isolation;
+    this.goesBetween = needsGoBetween(isolation);
+    const { users, namespaces } = isolation;
+    this.elsewhere = namespaces.pid.kind !== "host";
     this.#joined = openJoined(b, isolation);
     b.stage("opening the root filesystem");
     this.#root = b.register("root");
@@ -68,6 +75,8 @@ export class Isolate {
       cloneTree(b, isolation.rootfs, { into: this.#root });
       // What the host mounts in it later is the host's; nothing that the container does comes back.
       setAttributes(b, this.#root, mountAttributes(b, 0, { propagation: MS_PRIVATE }), { recursive: true });
+      const shared = this.#joined.find(({ flag }) => flag === CLONE.NEWUSER);
+      if (shared && isolation.mapsRoot) mapFiles(b, shared.fd, this.#roots);
     }
     b.stage("opening what is mounted");
     this.#binds = isolation.mounts.flatMap((mount, i) => {
@@ -78,13 +87,13 @@ export class Isolate {
       return [tree];
     });
     b.stage("opening devices");
-    this.#devices = new Devices(b, { bind: ids !== undefined });
+    this.#devices = new Devices(b, { bind: users.kind !== "host" });
     if (!isNew(namespaces.net)) {
       this.#sys = cloneTree(b, "/sys", { into: "sys" });
       const safe = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC | MOUNT_ATTR.RDONLY;
       setAttributes(b, this.#sys, mountAttributes(b, safe, { propagation: MS_PRIVATE }), { recursive: true });
     }
-    if (ids) {
+    if (users.kind === "new") {
       const ends = b.buffer(8, "go");
       b.syscall("pipe2", [ends, O.CLOEXEC]);
       this.#go = {
@@ -97,8 +106,9 @@ export class Isolate {
   /** In whoever cloned: gives the child its ids and lets it go on. */
   afterClone(pid: Register): void {
     const b = this.#b;
-    if (this.#go && this.#isolation.ids) {
-      mapIds(b, pid, this.#isolation.ids, this.#isolation.mapsRoot ? this.#roots : []);
+    const { users, mapsRoot } = this.#isolation;
+    if (this.#go && users.kind === "new") {
+      mapIds(b, pid, users.ids, mapsRoot ? this.#roots : []);
       b.syscall("write", [this.#go.write, b.string("."), 1]);
     }
     b.stage("starting the command");
@@ -123,13 +133,23 @@ export class Isolate {
     ];
   }
 
+  /** In the one that goes before, once it is in its cgroups: everything but what its child has to do. */
+  inBetween(): void {
+    this.#waitForIds();
+    joinOthers(this.#b, this.#joined);
+    makeNamespaces(this.#b, this.#isolation);
+  }
+
   /** In the child, once it is in its cgroups: everything up to the new root. */
   inChild(): void {
     const b = this.#b;
     const isolation = this.#isolation;
     const { namespaces } = isolation;
-    this.#waitForIds();
-    joinOthers(b, this.#joined);
+    if (!this.goesBetween) {
+      this.#waitForIds();
+      joinOthers(b, this.#joined);
+    }
+    if (isolation.users.kind !== "host") becomeRootInside(b);
     ownCgroupView(b, isolation);
     const use: Scratch = {
       mount: b.register("mount"),
@@ -177,7 +197,6 @@ export class Isolate {
     b.jumpIf(got, "==", 1, there);
     b.exit(125);
     b.place(there);
-    becomeRootInside(b);
   }
 
   #mounts(inRoot: InRoot, { mount, target, context }: Scratch): void {

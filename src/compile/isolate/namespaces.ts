@@ -1,7 +1,8 @@
 /** The namespaces of a container: made at the clone, or joined; their ids, names and network. */
-import { AT_FDCWD, CLONE, MOUNT_ATTR, O } from "../../kernel/constants.ts";
+import { AT_FDCWD, CLONE, MOUNT_ATTR, O, PR } from "../../kernel/constants.ts";
 import type { ProgramBuilder, Register } from "../../kernel/program.ts";
 import { type IdRange, type Isolation, isNew, type NamespaceKind } from "../../resources/isolation.ts";
+import { requireInit } from "../init-lock.ts";
 import { mountAttributes, setAttributes } from "./mount-api.ts";
 
 const FLAG: Record<NamespaceKind, number> = {
@@ -10,6 +11,7 @@ const FLAG: Record<NamespaceKind, number> = {
   uts: CLONE.NEWUTS,
   net: CLONE.NEWNET,
   cgroup: CLONE.NEWCGROUP,
+  time: CLONE.NEWTIME,
 };
 
 const AF_INET = 2;
@@ -18,11 +20,41 @@ const SOCK_CLOEXEC = 0o2000000;
 const SIOCSIFFLAGS = 0x8914;
 const IFF_UP = 1;
 
-/** Those that exist from the clone on. The one of cgroups is not: its root is where the process is when it is made. */
-export function cloneFlags({ namespaces, ids }: Isolation): number {
-  let flags = CLONE.NEWNS | (ids ? CLONE.NEWUSER : 0);
-  for (const kind of ["pid", "ipc", "uts", "net"] as const) if (isNew(namespaces[kind])) flags |= FLAG[kind];
-  return flags;
+/** The one of cgroups is not among them: its root is where the process is when it is made. */
+const AT_ONCE = ["pid", "ipc", "uts", "net", "time"] as const;
+
+/**
+ * Whether another process has to go before: one never changes its own PID namespace, only that of its children, and the clocks
+ * of a new time namespace are set before anybody is in it.
+ */
+export const needsGoBetween = ({ namespaces, users }: Isolation): boolean =>
+  users.kind === "path" || namespaces.pid.kind === "path" || namespaces.time.kind !== "host";
+
+/** What is made at the clone: all, unless one goes before. */
+export function cloneFlags(isolation: Isolation): number {
+  const own = isolation.users.kind === "new" ? CLONE.NEWUSER : 0;
+  return needsGoBetween(isolation) ? own : own | madeFlags(isolation);
+}
+
+/** In the one that goes before. */
+export function makeNamespaces(b: ProgramBuilder, isolation: Isolation): void {
+  b.stage("making the namespaces");
+  b.syscall("unshare", [madeFlags(isolation)]);
+  const { monotonic, boottime } = isolation.clocks;
+  if (monotonic === 0n && boottime === 0n) return;
+  b.stage("setting the clocks");
+  const offsets = `monotonic ${monotonic} 0\nboottime ${boottime} 0\n`;
+  const file = b.string("/proc/self/timens_offsets");
+  const fd = b.syscall("openat", [AT_FDCWD, file, O.WRONLY | O.CLOEXEC, 0], { into: "fd", fd: true });
+  b.syscall("write", [fd, b.string(offsets), offsets.length]);
+  b.syscall("close", [fd]);
+}
+
+function madeFlags({ namespaces }: Isolation): number {
+  return AT_ONCE.reduce(
+    (flags: number, kind) => flags | (isNew(namespaces[kind]) ? FLAG[kind] : 0),
+    CLONE.NEWNS,
+  );
 }
 
 /** In the parent, which has the rights: the ids of the child's user namespace, and the root's files by them. */
@@ -39,13 +71,18 @@ export function mapIds(b: ProgramBuilder, pid: Register, ids: IdRange, roots: re
     b.syscall("close", [fd]);
   }
   if (roots.length > 0) {
-    b.stage("mapping the ids of the root filesystem");
     b.syscall("openat", [process, b.string("ns/user"), O.RDONLY | O.CLOEXEC, 0], { into: fd, fd: true });
-    const attr = mountAttributes(b, MOUNT_ATTR.IDMAP, { userns: fd });
-    for (const root of roots) setAttributes(b, root, attr, { recursive: true });
+    mapFiles(b, fd, roots);
     b.syscall("close", [fd]);
   }
   b.syscall("close", [process]);
+}
+
+/** Shows the owners of files as a user namespace has them. */
+export function mapFiles(b: ProgramBuilder, users: Register, roots: readonly Register[]): void {
+  b.stage("mapping the ids of the root filesystem");
+  const attr = mountAttributes(b, MOUNT_ATTR.IDMAP, { userns: users });
+  for (const root of roots) setAttributes(b, root, attr, { recursive: true });
 }
 
 /** In the child: the first process of its user namespace becomes root in it, with no group but its own. */
@@ -56,21 +93,32 @@ export function becomeRootInside(b: ProgramBuilder): void {
   b.syscall("setresuid", [0, 0, 0]);
 }
 
-/** Namespaces of others, opened by the parent, which can see them. */
-export function openJoined(b: ProgramBuilder, { namespaces }: Isolation): { fd: Register; flag: number }[] {
-  return Object.entries(namespaces).flatMap(([kind, choice]) => {
+/** A namespace of others, open. */
+export interface Joined {
+  fd: Register;
+  flag: number;
+}
+
+/** Namespaces of others, opened by the parent, which can see them; the users come last. */
+export function openJoined(b: ProgramBuilder, { namespaces, users, alive }: Isolation): Joined[] {
+  const joined = Object.entries({ ...namespaces, user: users }).flatMap(([kind, choice]) => {
     if (choice.kind !== "path") return [];
     b.stage(`opening the ${kind} namespace`);
     const fd = b.syscall("openat", [AT_FDCWD, b.string(choice.path), O.RDONLY | O.CLOEXEC, 0], {
       into: kind,
       fd: true,
     });
-    return [{ fd, flag: FLAG[kind as NamespaceKind] }];
+    return [{ fd, flag: kind === "user" ? CLONE.NEWUSER : FLAG[kind as NamespaceKind] }];
   });
+  for (const file of alive) requireInit(b, AT_FDCWD, file);
+  return joined;
 }
 
-export function joinOthers(b: ProgramBuilder, joined: readonly { fd: Register; flag: number }[]): void {
-  if (joined.length > 0) b.stage("joining namespaces");
+/** In whoever joins. Rights over the others end where the users begin, which is why those come last. */
+export function joinOthers(b: ProgramBuilder, joined: readonly Joined[]): void {
+  if (joined.length === 0) return;
+  b.stage("joining namespaces");
+  b.syscall("prctl", [PR.SET_DUMPABLE, 0, 0, 0, 0]); // nobody who is there may trace it
   for (const { fd, flag } of joined) {
     b.syscall("setns", [fd, flag]);
     b.syscall("close", [fd]);

@@ -11,7 +11,8 @@ export const VirtualHostInit = message("VirtualHostSpec.Init", "The first proces
 });
 export interface VirtualHostInit extends Resolved<typeof VirtualHostInit> {}
 
-const CHOICES = "`new`, `host` (the caller's), or the path of one";
+const CHOICES =
+  "`new`, `host` (the caller's), `container:/name` (that of a virtual host that runs), `pid:NUMBER` (that of a process), or the path of one";
 
 export const VirtualHostNamespaces = message(
   "VirtualHostSpec.Namespaces",
@@ -25,14 +26,30 @@ export const VirtualHostNamespaces = message(
     user: optional(
       6,
       "string",
-      "Users: `new`, root in the container is nobody outside; or `host`, root is root.",
+      "Users: `new`, root in the container is nobody outside; `host`, root is root; or those of another.",
       {
-        default: "new with a rootfs, else host",
+        default: "that of the container that it shares others with; else new with a rootfs, or host",
       },
     ),
+    time: optional(7, "string", "Clocks: those that count from the start of the machine.", {
+      default: "host",
+    }),
   },
 );
 export interface VirtualHostNamespaces extends Resolved<typeof VirtualHostNamespaces> {}
+
+export const VirtualHostClocks = message(
+  "VirtualHostSpec.Clocks",
+  "How far clocks are ahead of the machine's (time_namespaces(7)); negative is behind.",
+  {
+    monotonic: optional(1, "int64", "CLOCK_MONOTONIC.", { unit: "seconds", default: "0" }),
+    boottime: optional(2, "int64", "CLOCK_BOOTTIME, and with it /proc/uptime.", {
+      unit: "seconds",
+      default: "0",
+    }),
+  },
+);
+export interface VirtualHostClocks extends Resolved<typeof VirtualHostClocks> {}
 
 export const VirtualHostSysctl = message(
   "VirtualHostSpec.Sysctl",
@@ -57,6 +74,7 @@ export const VirtualHostSpec = message(
       default: "that of the host",
     }),
     namespaces: optional(101, VirtualHostNamespaces, "What it shares, if anything."),
+    clocks: optional(103, VirtualHostClocks, "The clocks of a time namespace of its own."),
     sysctl: repeated(102, VirtualHostSysctl, "Settings of its network and IPC."),
   },
 );
