@@ -64,6 +64,21 @@ function counters2(text: string): Counters {
   return counters;
 }
 
+/** For how long it is believed that no device has the BFQ scheduler, which is one file less for each container. */
+const BELIEVED_MS = 100;
+
+let looked: { at: number; cgroups: Cgroups; bfq: boolean } | undefined;
+
+/** Whether BFQ has counted anything for any container: the cgroup that all are in has what is below it as well. */
+function countsBfq(cgroups: Cgroups): boolean {
+  const at = performance.now();
+  if (looked === undefined || looked.cgroups !== cgroups || at - looked.at > BELIEVED_MS) {
+    const text = readText(cgroups, "/", "blkio", "blkio.bfq.io_service_bytes_recursive") ?? "";
+    looked = { at, cgroups, bfq: /^\d+:\d+ /m.test(text) };
+  }
+  return looked.bfq;
+}
+
 const V1_FIELDS: readonly { file: string; fields: { readonly [key: string]: Counter } }[] = [
   {
     file: "io_service_bytes",
@@ -78,7 +93,7 @@ const V1_FIELDS: readonly { file: string; fields: { readonly [key: string]: Coun
  */
 function count1(cgroups: Cgroups, name: string): Map<string, Counters> {
   const found = new Map<string, Counters>();
-  for (const by of ["blkio.throttle", "blkio.bfq"]) {
+  for (const by of countsBfq(cgroups) ? ["blkio.throttle", "blkio.bfq"] : ["blkio.throttle"]) {
     const mine = new Map<string, Counters>();
     for (const { file, fields } of V1_FIELDS) {
       // Without bytes there were no operations.

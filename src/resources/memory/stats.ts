@@ -2,10 +2,10 @@
 import type { Cgroups } from "../../cgroup/driver.ts";
 import { readControl } from "../../cgroup/files.ts";
 import { LEAF } from "../../cgroup/names.ts";
-import type { KernelMemory, MemoryData, MemoryStats, Thp } from "../../spec/index.ts";
+import type { KernelMemory, MemoryData, MemoryStats, NumaStats, Thp } from "../../spec/index.ts";
 import { defined, parseFields, parseNumber, readNumber, readPressure, readText } from "../numbers.ts";
 import type { StatsLevel } from "../resource.ts";
-import { parseNumaStat } from "./numa.ts";
+import { hasOneNode, numaOfOneNode, parseNumaStat1, parseNumaStat2 } from "./numa.ts";
 
 export function memoryStats(cgroups: Cgroups, name: string, level: StatsLevel): MemoryStats | undefined {
   const version = cgroups.version("memory");
@@ -34,7 +34,9 @@ function stats1(cgroups: Cgroups, name: string, full: boolean): MemoryStats {
       container_data: data1(stat, "", number("memory.kmem.usage_in_bytes")),
       hierarchical_data: data1(stat, "total_"),
       hierarchical_memory_limit: effective,
-      numa: parseNumaStat(readText(cgroups, name, "memory", "memory.numa_stat")),
+      numa: hasOneNode()
+        ? numaOfOneNode(stat, stat, "total_")
+        : parseNumaStat1(readText(cgroups, name, "memory", "memory.numa_stat")),
       swap_limit: limitOf(number("memory.memsw.limit_in_bytes")),
       pressure: readPressure(cgroups, name, "memory.pressure"),
     }),
@@ -49,6 +51,7 @@ function stats2(cgroups: Cgroups, name: string, full: boolean): MemoryStats {
   const limit = number("memory.max");
   const effective = effectiveLimit(cgroups, name, limit);
   const swapMax = full ? number("memory.swap.max") : undefined;
+  const own = full ? (leafStat(cgroups, name) ?? stat) : stat;
   return defined<MemoryStats>({
     limit,
     effective_limit: effective,
@@ -61,9 +64,10 @@ function stats2(cgroups: Cgroups, name: string, full: boolean): MemoryStats {
     oom_kill_count: events.get("oom_kill"),
     swap_usage: number("memory.swap.current"),
     ...(full && {
-      container_data: data2(leafStat(cgroups, name) ?? stat),
+      container_data: data2(own),
       hierarchical_data: data2(stat),
       hierarchical_memory_limit: effective,
+      numa: hasOneNode() ? numaOfOneNode(own, stat) : numa2(cgroups, name),
       swap_limit: swapLimit(limit, swapMax),
       pressure: readPressure(cgroups, name, "memory.pressure"),
     }),
@@ -107,6 +111,12 @@ function swapLimit(limit: bigint | undefined, swapMax: bigint | undefined): bigi
 function leafStat(cgroups: Cgroups, name: string): Map<string, bigint> | undefined {
   const text = readText(cgroups, name, "memory", `${LEAF}/memory.stat`);
   return text === undefined ? undefined : parseFields(text);
+}
+
+function numa2(cgroups: Cgroups, name: string): NumaStats | undefined {
+  const text = (file: string) => readText(cgroups, name, "memory", file);
+  const all = text("memory.numa_stat");
+  return parseNumaStat2(all, text(`${LEAF}/memory.numa_stat`) ?? all);
 }
 
 const SAME = [
