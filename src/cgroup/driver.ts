@@ -65,6 +65,8 @@ export interface Cgroups {
   rootSteps(): HostStep[];
   /** Makes the directories of a container, whose parent has to exist. (`createSteps` in resources adds its limits.) */
   directorySteps(name: string): HostStep[];
+  /** Makes a controller count for a container that most do without; it exists, or is made before. */
+  controllerSteps(name: string, controller: Controller): HostStep[];
   /** Hands the directories to an owner, who may then manage what is below. */
   ownerSteps(name: string, owner: Owner): HostStep[];
   enter(name: string): Entry;
@@ -142,6 +144,7 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
     subtree,
     rootSteps: () => trees.flatMap(tree => tree.rootSteps()),
     directorySteps: name => trees.flatMap(tree => tree.directorySteps(name)),
+    controllerSteps: (name, controller) => treeOf(controller)?.controllerSteps(name, controller) ?? [],
     ownerSteps: (name, owner) => trees.flatMap(tree => tree.ownerSteps(name, owner)),
 
     enter(name) {

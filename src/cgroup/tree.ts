@@ -27,6 +27,8 @@ export interface Tree {
   rootSteps(): HostStep[];
   /** Makes the directories of a container. */
   directorySteps(name: string): HostStep[];
+  /** Makes a controller count for a container that few containers use; it exists, or is made before. */
+  controllerSteps(name: string, controller: Controller): HostStep[];
   /** Makes a container, whose tasks were killed, able to take new ones. */
   renew(name: string): void;
   /** Hands the directories of a container to an owner. */

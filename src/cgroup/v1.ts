@@ -34,6 +34,8 @@ export function openV1(hierarchy: Hierarchy, subtree: string): Tree {
       return [{ op: "mkdir", path: base + pathOfContainer(name), ...creation(name) }];
     },
 
+    controllerSteps: () => [],
+
     renew: name => thaw(directory(name)),
 
     ownerSteps(name: string, owner: Owner) {

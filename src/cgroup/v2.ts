@@ -67,6 +67,17 @@ export function openV2(hierarchy: Hierarchy, subtree: string): Tree {
       ];
     },
 
+    controllerSteps(name, controller) {
+      const steps: HostStep[] = [];
+      const end = parentOf(name) === "/" ? base : directory(parentOf(name));
+      let path = hierarchy.mountPoint;
+      for (const word of ["", ...end.slice(path.length + 1).split("/")]) {
+        if (word !== "") path += `/${word}`;
+        steps.push(...enable(path, [controller], `setting up the ${controller} controller`));
+      }
+      return steps;
+    },
+
     renew: name => renewLeaves(directory(name)),
 
     ownerSteps(name: string, owner: Owner) {

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
 import { readLayout } from "../../src/cgroup/layout.ts";
 import { placesOf } from "../../src/container/places.ts";
 import { type Container, type ContainerSpecInput, Lmctfy } from "../../src/index.ts";
@@ -70,7 +71,7 @@ export async function eventually<T>(
   for (;;) {
     const seen = await look();
     if (isSo(seen)) return seen;
-    if (performance.now() > deadline) assert.fail(`${what}: still ${JSON.stringify(seen)} after 20 s`);
+    if (performance.now() > deadline) assert.fail(`${what}: still ${inspect(seen, { depth: 4 })} after 20 s`);
     await sleep(5);
   }
 }

@@ -42,6 +42,24 @@ static int memhog(char **argv)
 	return 0;
 }
 
+/* hugepages BYTES: maps so much in pages of 2 MB and uses it, then says so; `refused` when it may not be mapped. */
+static int hugepages(char **argv)
+{
+	long size = number(argv, 0, 0);
+	char *p = mmap(0, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 21 << 26, -1, 0);
+
+	if (p == MAP_FAILED) {
+		printf("refused %d\n", errno);
+		return 1;
+	}
+	for (long i = 0; i < size; i += 2 << 20)
+		p[i] = 1;
+	printf("used %ld\n", size);
+	fflush(stdout);
+	sleep((unsigned)number(argv, 1, 0));
+	return 0;
+}
+
 /* spin SECONDS: burns one CPU for so long by the clock, then prints the CPU time it got, in milliseconds. */
 static int spin(char **argv)
 {
@@ -259,7 +277,7 @@ static int disk(char **argv)
 }
 
 static const struct { const char *name; int (*run)(char **); } tools[] = {
-	{ "memhog", memhog }, { "spin", spin }, { "race", race }, { "forks", forks }, { "forkbomb", forkbomb }, { "fds", fds },
+	{ "memhog", memhog }, { "hugepages", hugepages }, { "spin", spin }, { "race", race }, { "forks", forks }, { "forkbomb", forkbomb }, { "fds", fds },
 	{ "status", status }, { "exit", end }, { "die", die }, { "trap", trap }, { "orphan", orphan }, { "flood", flood },
 	{ "call", call }, { "compat", compat }, { "disk", disk },
 };

@@ -1,4 +1,4 @@
-/** What a container may use: `limit`, `max_limit` and `swap_limit`. */
+/** What a container may use: `limit`, `max_limit`, `swap_limit` and `zswap_limit`. */
 import type { HostStep } from "../../cgroup/steps.ts";
 import type { MemorySpec } from "../../spec/index.ts";
 import { readNumber } from "../numbers.ts";
@@ -101,4 +101,19 @@ function steps2({ high, hard, hardField, total }: Limits, target: Target): HostS
     ...(high === undefined ? [...limit, ...throttle] : [...throttle, ...limit]),
     ...amountSteps(target, "memory.swap.max", swap, "memory.swap_limit", { hints: NO_SWAP_ACCOUNTING }),
   ];
+}
+
+export function checkZswap({ zswap_limit }: MemorySpec, context: CheckContext): void {
+  if (checkAmount("memory.zswap_limit", zswap_limit, 0n) === undefined) return;
+  needVersion2("memory.zswap_limit", "compressed swap is the machine's there", context, "Leave it out.");
+}
+
+export function zswapSteps({ zswap_limit }: MemorySpec, target: Target): HostStep[] {
+  if (target.cgroups.version("memory") !== 2) return [];
+  return amountSteps(target, "memory.zswap.max", amountOf(zswap_limit), "memory.zswap_limit", {
+    hints: {
+      ENOENT:
+        "This kernel does not count compressed swap by container: it takes Linux 5.19 with CONFIG_ZSWAP.",
+    },
+  });
 }

@@ -5,6 +5,8 @@ import { LEAF } from "../../cgroup/names.ts";
 import type { KernelMemory, MemoryData, MemoryStats, NumaStats, Thp } from "../../spec/index.ts";
 import { defined, parseFields, parseNumber, readNumber, readPressure, readText } from "../numbers.ts";
 import type { StatsLevel } from "../resource.ts";
+import { hugetlbStats } from "./hugetlb.ts";
+import { idlePages } from "./idle.ts";
 import { hasOneNode, numaOfOneNode, parseNumaStat1, parseNumaStat2 } from "./numa.ts";
 
 export function memoryStats(cgroups: Cgroups, name: string, level: StatsLevel): MemoryStats | undefined {
@@ -38,6 +40,8 @@ function stats1(cgroups: Cgroups, name: string, full: boolean): MemoryStats {
         ? numaOfOneNode(stat, stat, "total_")
         : parseNumaStat1(readText(cgroups, name, "memory", "memory.numa_stat")),
       swap_limit: limitOf(number("memory.memsw.limit_in_bytes")),
+      hugetlb: hugetlbStats(cgroups, name),
+      idle_page: idlePages(cgroups, name),
       pressure: readPressure(cgroups, name, "memory.pressure"),
     }),
   });
@@ -69,6 +73,10 @@ function stats2(cgroups: Cgroups, name: string, full: boolean): MemoryStats {
       hierarchical_memory_limit: effective,
       numa: hasOneNode() ? numaOfOneNode(own, stat) : numa2(cgroups, name),
       swap_limit: swapLimit(limit, swapMax),
+      hugetlb: hugetlbStats(cgroups, name),
+      idle_page: idlePages(cgroups, name),
+      zswap_usage: stat.get("zswap"),
+      zswap_limit: stat.has("zswap") ? number("memory.zswap.max") : undefined,
       pressure: readPressure(cgroups, name, "memory.pressure"),
     }),
   });

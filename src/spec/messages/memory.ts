@@ -32,6 +32,20 @@ export const MemoryDirty = message(
 );
 export interface MemoryDirty extends Resolved<typeof MemoryDirty> {}
 
+export const HugetlbLimit = message("MemorySpec.HugetlbLimit", "A limit of huge pages of one size.", {
+  page_size: optional(1, "string", "Size of a page, such as `2MB` or `1GB`; must be given."),
+  limit: optional(
+    2,
+    "int64",
+    "What the container may use and reserve; -1 is no limit. The kernel counts whole pages.",
+    {
+      unit: "bytes",
+      default: "-1 (no limit)",
+    },
+  ),
+});
+export interface HugetlbLimit extends Resolved<typeof HugetlbLimit> {}
+
 export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way when they run out.", {
   eviction_priority: optional(
     1,
@@ -56,10 +70,10 @@ export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way
     default: "0",
   }),
   hugetlbfs_path: optional(5, "string", "Absolute path of a hugetlbfs to charge to the container.", {
-    unserved: "mount a hugetlbfs instead",
+    unserved: "memory.hugetlb limits huge pages, wherever a hugetlbfs is mounted",
   }),
   tmpfs: optional(6, MemoryTmpfsSpec, "Memory file systems to charge to the container.", {
-    unserved: "mount a tmpfs instead",
+    unserved: "every tmpfs is charged to whoever writes to it; filesystem.mounts mounts one, with a size",
   }),
   swap_limit: optional(
     7,
@@ -79,7 +93,8 @@ export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way
     unserved: NO_PATCH,
   }),
   dirty: optional(10, MemoryDirty, "How much changed file data may wait to be written.", {
-    unserved: NO_PATCH,
+    unserved:
+      "the kernel has one setting for the whole machine (vm.dirty_ratio), and shares it out by memory.limit",
   }),
   kmem_charge_usage: optional(
     11,
@@ -98,6 +113,13 @@ export const MemorySpec = message("MemorySpec", "Memory, swap, and who gives way
     "bool",
     "Whether all tasks of the container are killed together when one of them has to be (cgroup v2).",
     { default: "false" },
+  ),
+  hugetlb: repeated(102, HugetlbLimit, "Limits of huge pages, which are not part of `limit`."),
+  zswap_limit: optional(
+    103,
+    "int64",
+    "Memory that its compressed swap may use, before it goes to a disk; -1 is no limit, 0 is none at all (cgroup v2).",
+    { unit: "bytes", default: "-1 (no limit)" },
   ),
 });
 export interface MemorySpec extends Resolved<typeof MemorySpec> {}

@@ -101,16 +101,17 @@ export interface NumaStats extends Resolved<typeof NumaStats> {}
 
 export const IdlePages = message("MemoryStats.IdlePageStats.Stats", "Pages that were idle for some time.", {
   age_in_secs: optional(1, "int32", "For at least how long.", { unit: "seconds" }),
-  clean: optional(2, "int64", "Unchanged.", BYTES),
-  dirty_file: optional(3, "int64", "Changed contents of files.", BYTES),
+  clean: optional(2, "int64", "Unchanged.", GOOGLE_BYTES),
+  dirty_file: optional(3, "int64", "Changed contents of files.", GOOGLE_BYTES),
   dirty_swap: optional(4, "int64", "Program memory that could be swapped out.", BYTES),
+  file: optional(100, "int64", "Contents of files, changed or not.", BYTES),
 });
 export interface IdlePages extends Resolved<typeof IdlePages> {}
 
 export const IdlePageStats = message("MemoryStats.IdlePageStats", "Idle pages.", {
   stats: repeated(1, IdlePages, "By age."),
-  scans: optional(2, "int64", "Scans of the memory so far."),
-  stale: optional(3, "int64", "Memory that counts as stale.", BYTES),
+  scans: optional(2, "int64", "Scans of the memory so far.", GOOGLE),
+  stale: optional(3, "int64", "Memory that counts as stale.", GOOGLE_BYTES),
 });
 export interface IdlePageStats extends Resolved<typeof IdlePageStats> {}
 
@@ -124,6 +125,15 @@ export const CompressionSamplingStats = message(
   },
 );
 export interface CompressionSamplingStats extends Resolved<typeof CompressionSamplingStats> {}
+
+export const HugetlbStats = message("MemoryStats.HugetlbStats", "Huge pages of one size.", {
+  page_size: optional(1, "string", "Size of a page."),
+  usage: optional(2, "int64", "Used now.", BYTES),
+  max_usage: optional(3, "int64", "Most ever used; cgroup v2 does not tell.", BYTES),
+  limit: optional(4, "int64", "The limit; -1 is none.", BYTES),
+  fail_count: optional(5, "int64", "How often the limit was reached."),
+});
+export interface HugetlbStats extends Resolved<typeof HugetlbStats> {}
 
 export const MemoryStats = message("MemoryStats", "Statistics of memory.", {
   limit: optional(1, "int64", "The container's limit.", BYTES),
@@ -141,13 +151,20 @@ export const MemoryStats = message("MemoryStats", "Statistics of memory.", {
   hierarchical_data: optional(8, MemoryData, "What the container and all below it use memory for."),
   hierarchical_memory_limit: optional(9, "int64", "The same as `effective_limit`.", BYTES),
   numa: optional(10, NumaStats, "Where pages are."),
-  idle_page: optional(11, IdlePageStats, "Idle pages.", GOOGLE),
+  idle_page: optional(
+    11,
+    IdlePageStats,
+    "Idle pages, where the kernel sorts them by age (multi-generational LRU).",
+  ),
   compression_sampling: optional(12, CompressionSamplingStats, "How well pages compress.", GOOGLE),
   fail_count: optional(13, "int64", "How often the limit was reached."),
   pressure: optional(100, PressureStats, "Time that tasks waited for memory."),
   oom_count: optional(101, "int64", "How often the container was out of memory."),
   oom_kill_count: optional(102, "int64", "How many tasks were killed for want of memory."),
   swap_usage: optional(103, "int64", "Swap used.", BYTES),
+  hugetlb: repeated(105, HugetlbStats, "Huge pages by size, once any container has a limit of them."),
+  zswap_usage: optional(106, "int64", "Memory that compressed swap uses.", BYTES),
+  zswap_limit: optional(107, "int64", "What it may use; -1 is no limit.", BYTES),
   swap_limit: optional(104, "int64", "Memory and swap together that may be used, as in the spec.", BYTES),
 });
 export interface MemoryStats extends Resolved<typeof MemoryStats> {}
