@@ -46,9 +46,10 @@ test("one node: memory.stat tells it all", () => {
     ["inactive_anon", 4096n],
     ["active_file", 8192n],
     ["total_inactive_anon", 8192n],
+    ["unevictable", 0n],
     ["total_unevictable", 4096n],
   ]);
-  const { container_data, hierarchical_data } = numaOfOneNode(stat, stat, "total_");
+  const { container_data, hierarchical_data } = numaOfOneNode(stat, stat, "total_")!;
   assert.deepEqual(container_data?.total, { total_page_count: 3n, node: [node(0, 3n)] });
   assert.deepEqual(container_data?.file, { total_page_count: 2n, node: [node(0, 2n)] });
   assert.deepEqual(hierarchical_data?.anon, { total_page_count: 2n, node: [node(0, 2n)] });
@@ -58,4 +59,5 @@ test("one node: memory.stat tells it all", () => {
 test("a kernel without NUMA", () => {
   assert.equal(parseNumaStat1(undefined), undefined);
   assert.equal(parseNumaStat2(undefined), undefined);
+  assert.equal(numaOfOneNode(new Map(), new Map()), undefined);
 });

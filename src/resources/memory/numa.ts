@@ -33,7 +33,8 @@ function onlineNodes(): string | undefined {
 }
 
 /** With one node: from memory.stat of either version. Its fields for a container with all below may have a prefix. */
-export function numaOfOneNode(own: Stat, all: Stat, prefix = ""): NumaStats {
+export function numaOfOneNode(own: Stat, all: Stat, prefix = ""): NumaStats | undefined {
+  if (!own.has("unevictable") || !all.has(`${prefix}unevictable`)) return undefined;
   const data = (stat: Stat, start: string): NumaData => dataOf(list => [stat.get(start + list) ?? 0n]);
   return { container_data: data(own, ""), hierarchical_data: data(all, prefix) };
 }
