@@ -527,7 +527,7 @@ export const COMMANDS: readonly Command[] = [
     about: [
       "Tells what the kernel offers: version, cgroup layout and controllers, namespaces, system calls and security modules.",
     ],
-    json: '{"kernel": {"release", "arch"}, "cgroup": {"layout", "hierarchies": [{"version", "mount_point", "controllers"}], "disabled", "kill", "freeze", "swap_accounting", "pressure"}, "namespaces": {...}, "user_namespaces": {"max", "unprivileged"}, "syscalls": {...}, "syscalls_error", "security": {"lsms", "seccomp_actions"}, "caller": {"uid", "gid", "capabilities", "missing_capabilities"}}. What can be there or not is yes, no, denied or unknown; names are only ever added',
+    json: '{"kernel": {"release", "arch"}, "cgroup": {"layout", "hierarchies": [{"version", "mount_point", "controllers"}], "disabled", "kill", "freeze", "swap_accounting", "pressure"}, "namespaces": {...}, "user_namespaces": {"max", "unprivileged"}, "perf_events": {"software", "hardware"}, "syscalls": {...}, "syscalls_error", "security": {"lsms", "seccomp_actions"}, "caller": {"uid", "gid", "capabilities", "missing_capabilities"}}. What can be there or not is yes, no, denied or unknown; names are only ever added',
     examples: [{ call: "lmctfy features --json", does: "for a program" }],
     exits: [],
   },

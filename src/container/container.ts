@@ -94,7 +94,7 @@ export class Container implements AsyncDisposable {
 
   /** What the container and all below it use, now. */
   async stats(level: StatsLevel = "full"): Promise<ContainerStats> {
-    return readOne(this.#context, this.name, level).stats;
+    return (await readOne(this.#context, this.name, level)).stats;
   }
 
   /**

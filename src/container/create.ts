@@ -4,6 +4,7 @@ import { checkSpec, withFilesRead } from "../resources/index.ts";
 import { hasOwnUsers } from "../resources/namespaces.ts";
 import { type ContainerSpec, formatJson, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
+import { settleCounters } from "./counters.ts";
 import { allChildren } from "./foreign.ts";
 import { requireOwn } from "./given.ts";
 import { takeIds } from "./ids.ts";
@@ -51,6 +52,7 @@ export async function createContainer(
     makeStateDirectory(places, name);
     if (hasOwnUsers(spec)) takeIds(places, name);
     await realise(context, name, spec);
+    await settleCounters(context, name, spec);
     if (hotPath) await compileProgram(context, name, spec);
     writeSpecFile(places, name, formatJson(message, spec));
   } catch (error) {

@@ -51,6 +51,7 @@ export async function lockContainer(
     const fd = await tryLock(executor, arch, places, name, options.mode);
     if (fd !== undefined) {
       const release = (): void => {
+        if (executor.closed) return; // it holds the lock until it has done what it does, and ends
         dropOrphanedDirectory(places, name);
         executor.run(closing(arch, fd)).catch(() => {}); // without the executor there is no lock either
       };

@@ -15,6 +15,7 @@ import {
 } from "../resources/index.ts";
 import { type ContainerSpec, formatJson, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
+import { settleCounters } from "./counters.ts";
 import { entranceOf, standsAlone, withInherited } from "./entrance.ts";
 import { lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
@@ -72,6 +73,7 @@ export async function ensureRealised(context: Context, name: string): Promise<vo
     ),
   );
   await applyUpdate(context, spec, await updateContextOf(context, name));
+  await settleCounters(context, name, spec);
   await compileProgram(context, name, spec);
 }
 

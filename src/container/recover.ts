@@ -1,6 +1,7 @@
 /** Removes what killed commands left behind. */
 import { LmctfyError } from "../errors.ts";
 import type { Context } from "./context.ts";
+import { endCounters } from "./counters.ts";
 import { dropIds } from "./ids.ts";
 import { killInside } from "./kill.ts";
 import { lockContainer } from "./lock.ts";
@@ -23,8 +24,11 @@ export function busyWith(context: Context, name: string): Disposable {
 
 /** Removes all that belongs to a container that does not exist (any more, or yet). The caller holds its lock. */
 export async function undoContainer(context: Context, name: string, killTimeout?: number): Promise<void> {
+  // What a closed executor still makes, nobody would remove: that is left to the next command, which waits for its lock.
+  if (context.executor.closed) throw new LmctfyError("CANCELLED", "this Lmctfy was closed", { path: name });
   const options = killTimeout === undefined ? {} : { timeout: killTimeout };
   await killInside(context, name, [], options);
+  await endCounters(context, name);
   context.cgroups.takeBack(name);
   await context.cgroups.remove(name, { kill: true });
   await settleTop(context, name, {});

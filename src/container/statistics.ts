@@ -2,7 +2,9 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { LmctfyError } from "../errors.ts";
 import { collectStats, type StatsLevel } from "../resources/index.ts";
+import type { ContainerStats } from "../spec/index.ts";
 import type { Context } from "./context.ts";
+import { counterStats, countsAny } from "./counters.ts";
 import { allBelow, allChildren, isKnown, requireKnown } from "./foreign.ts";
 import type { ContainerReading, StatsOptions, WatchOptions } from "./types.ts";
 
@@ -19,11 +21,13 @@ const INTERVAL_MS = 1_000;
  */
 export async function readMany(context: Context, options: StatsOptions = {}): Promise<ContainerReading[]> {
   const { level = "full", signal } = options;
+  const counts = level === "full" && countsAny(context);
   const readings: ContainerReading[] = [];
   let turn = performance.now();
   for (const name of namesOf(context, options)) {
     signal?.throwIfAborted();
     const stats = collectStats(context.cgroups, name, level);
+    if (counts) await addCounters(context, name, stats);
     // Destroyed since it was listed: then what was read is of nothing, or of a part.
     if (stats.pids?.current !== undefined || isKnown(context, name))
       readings.push({ name, time: new Date(), stats });
@@ -35,9 +39,16 @@ export async function readMany(context: Context, options: StatsOptions = {}): Pr
 }
 
 /** @throws NOT_FOUND when there is no such container (any more) */
-export function readOne(context: Context, name: string, level: StatsLevel): ContainerReading {
+export async function readOne(context: Context, name: string, level: StatsLevel): Promise<ContainerReading> {
   requireKnown(context, name);
-  return { name, time: new Date(), stats: collectStats(context.cgroups, name, level) };
+  const reading = { name, time: new Date(), stats: collectStats(context.cgroups, name, level) };
+  if (level === "full" && countsAny(context)) await addCounters(context, name, reading.stats);
+  return reading;
+}
+
+async function addCounters(context: Context, name: string, stats: ContainerStats): Promise<void> {
+  const monitoring = await counterStats(context, name);
+  if (monitoring !== undefined) stats.monitoring = monitoring;
 }
 
 function namesOf(context: Context, { names, below = "/", recursive = true }: StatsOptions): string[] {

@@ -10,6 +10,7 @@ import {
 import { hasOwnUsers } from "../resources/namespaces.ts";
 import { type ContainerSpec, formatJson, mergeSpec, ContainerSpec as message } from "../spec/index.ts";
 import type { Context } from "./context.ts";
+import { settleCounters } from "./counters.ts";
 import { requireOwn } from "./given.ts";
 import { takeIds } from "./ids.ts";
 import { type Lock, lockContainer } from "./lock.ts";
@@ -64,6 +65,7 @@ export async function updateContainer(
     await forgetBelow(context, name); // for the case that we are killed; what is made of the old spec meanwhile goes below
     try {
       await applyUpdate(context, spec, target);
+      await settleCounters(context, name, spec);
       writeSpecFile(places, name, formatJson(message, spec));
     } catch (error) {
       throw await putBack(context, old, target, error);
@@ -86,6 +88,7 @@ async function putBack(
   const { name } = target;
   try {
     await applyUpdate(context, old, { ...target, before: undefined });
+    await settleCounters(context, name, old);
     await compileProgram(context, name, old);
     clearPending(context.places, name);
     return why;

@@ -16,6 +16,7 @@ const MACHINE = {
   "proc/sys/user/max_user_namespaces": "100\n",
   "proc/sys/kernel/unprivileged_userns_clone": "0\n",
   "proc/pressure/memory": "some avg10=0.00\n",
+  "sys/bus/event_source/devices/software/type": "1\n",
   "sys/kernel/security/lsm": "lockdown,capability,landlock\n",
 };
 
@@ -50,6 +51,7 @@ test("what the files say", async () => {
   assert.equal(features.namespaces.pid, "yes");
   assert.equal(features.namespaces.time, "no");
   assert.deepEqual(features.user_namespaces, { max: 100, unprivileged: "denied" });
+  assert.deepEqual(features.perf_events, { software: "yes", hardware: "no" });
   assert.deepEqual(features.security, {
     lsms: ["lockdown", "capability", "landlock"],
     seccomp_actions: ["kill_process", "errno", "allow"],

@@ -31,6 +31,8 @@ export interface Features {
     /** Whether a user without rights may make one. */
     unprivileged: Support;
   };
+  /** What performance counters can count: events of the kernel, and of the CPU, which virtual machines often lack. */
+  perf_events: { software: Support; hardware: Support };
   /** By feature; mostly the name of the call. */
   syscalls: { [feature: string]: Support };
   /** Why the calls could not be tried. */
@@ -81,6 +83,7 @@ export async function detectFeatures(
       NAMESPACES.map(name => [name, existsSync(`${root}/proc/self/ns/${name}`) ? "yes" : "no"]),
     ),
     user_namespaces: userNamespaces(read),
+    perf_events: perfEvents(`${root}/sys/bus/event_source/devices`),
     syscalls,
     syscalls_error: error,
     security: {
@@ -142,6 +145,22 @@ function directories(path: string): string[] {
     return readdirSync(path, { withFileTypes: true })
       .filter(entry => entry.isDirectory())
       .map(entry => entry.name);
+  } catch {
+    return [];
+  }
+}
+
+/** By the devices that count them (Documentation/ABI/testing/sysfs-bus-event_source-devices). */
+function perfEvents(path: string): Features["perf_events"] {
+  const devices = names(path);
+  // `cpu` of x86, `cpu_core` and `cpu_atom` where it has two kinds, `armv8_…` of ARM.
+  const hardware = devices.some(name => /^(cpu|cpu_core|cpu_atom|armv\d_.*)$/.test(name));
+  return { software: devices.includes("software") ? "yes" : "no", hardware: hardware ? "yes" : "no" };
+}
+
+function names(path: string): string[] {
+  try {
+    return readdirSync(path);
   } catch {
     return [];
   }

@@ -27,6 +27,8 @@ export function formatFeatures(features: Features): string {
     ["namespaces", ""],
     ...supports("  ", features.namespaces),
     ["  user", userText(features.user_namespaces)],
+    ["perf events", ""],
+    ...supports("  ", features.perf_events),
     ["system calls", features.syscalls_error ?? ""],
     ...supports("  ", features.syscalls),
     ["security", ""],

@@ -91,6 +91,11 @@ export class Executor {
     return this.#child!.pid!;
   }
 
+  /** Whether it was told to end. What it was told to do before that may be under way still. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Runs a program; throws a ProgramFailure when a step fails. */
   async run(program: Program): Promise<RunOutcome> {
     const { registers, data } = await this.#send(program, undefined);

@@ -13,7 +13,6 @@ test("all that nothing serves is refused by name, and nothing is ignored", () =>
     });
   refused({ network: {} }, /^unimplemented: network$/);
   refused({ network: {}, cpu: { limit: 1n } }, /^unimplemented: network$/);
-  refused({ monitoring: { enable_perf_counters: true } }, /^unimplemented: monitoring/);
   refused({ memory: { tmpfs: { path: ["/x"] } } }, /^unimplemented: memory\.tmpfs/);
   refused(
     { memory: { dirty: {}, stale_page_age: 1 }, pids: {} },

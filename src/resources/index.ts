@@ -12,6 +12,7 @@ import { withDefaults } from "./defaults.ts";
 import { device } from "./device/index.ts";
 import { filesystem } from "./filesystem.ts";
 import { memory } from "./memory/index.ts";
+import { monitoring } from "./monitoring.ts";
 import { pids } from "./pids.ts";
 import {
   type CheckContext,
@@ -40,6 +41,7 @@ export const RESOURCES: { readonly [S in Section]?: Resource<S> } = {
   device,
   filesystem,
   virtual_host: virtualHost,
+  monitoring,
   pids,
   rlimits,
   security_spec: security,

@@ -15,6 +15,9 @@ export function checkRights(
   if (spec.device !== undefined) {
     throw refused(uid, "device", "only root decides which devices may be opened");
   }
+  if (spec.monitoring?.enable_perf_counters) {
+    throw refused(uid, "monitoring.enable_perf_counters", "counters for whole CPUs take root's rights");
+  }
   if (spec.owner !== undefined && Number(spec.owner) !== uid) {
     throw refused(uid, `owner ${spec.owner}`, "only root hands a container over to another user");
   }

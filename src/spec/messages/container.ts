@@ -25,7 +25,7 @@ export const ContainerSpec = message(
     cpu: optional(2, CpuSpec, "CPU time, and the CPUs it is spent on."),
     memory: optional(3, MemorySpec, "Memory and swap."),
     network: optional(5, NetworkSpec, "Network traffic.", { unserved: NOT_YET }),
-    monitoring: optional(6, MonitoringSpec, "Measurements.", { unserved: NOT_YET }),
+    monitoring: optional(6, MonitoringSpec, "Measurements."),
     filesystem: optional(7, FilesystemSpec, "The files that the container sees."),
     owner_group: optional(
       8,

@@ -2,9 +2,12 @@
 import { message, optional, type Resolved } from "../descriptor.ts";
 
 export const MonitoringSpec = message("MonitoringSpec", "Measurements.", {
-  enable_perf_counters: optional(1, "bool", "Whether hardware performance counters are collected.", {
-    unserved: "use `perf stat --for-each-cgroup` on the container",
-  }),
+  enable_perf_counters: optional(
+    1,
+    "bool",
+    "Whether performance counters count for the container and all below it, from then on: cycles, instructions, page faults and others. Each switch from and to its tasks takes a little longer.",
+    { default: "false" },
+  ),
 });
 export interface MonitoringSpec extends Resolved<typeof MonitoringSpec> {}
 

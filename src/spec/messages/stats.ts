@@ -45,8 +45,27 @@ export interface BlockIoStats extends Resolved<typeof BlockIoStats> {}
 
 export const MonitoringStats = message(
   "MonitoringStats",
-  "Statistics of measurements; it has no fields.",
-  {},
+  "What performance counters counted (perf_event_open(2)) of the container and all below it, since they were enabled.",
+  {
+    cycles: optional(100, "uint64", "CPU cycles."),
+    instructions: optional(101, "uint64", "Instructions that were completed."),
+    cache_misses: optional(102, "uint64", "Accesses to memory that no cache had, usually the last one."),
+    branch_misses: optional(103, "uint64", "Branches that were predicted wrong."),
+    cpu_clock: optional(104, "uint64", "CPU time.", { unit: "nanoseconds" }),
+    page_faults: optional(105, "uint64", "Page faults."),
+    context_switches: optional(106, "uint64", "Switches from its tasks to others."),
+    cpu_migrations: optional(107, "uint64", "Moves of its tasks to another CPU."),
+    uncounted: repeated(
+      108,
+      "string",
+      "Those of the above that this machine does not count: virtual machines often have none of the hardware's.",
+    ),
+    interrupted: optional(
+      109,
+      "bool",
+      "The process that keeps the counters was killed, and with it went what they had counted. `update` starts them anew.",
+    ),
+  },
 );
 export interface MonitoringStats extends Resolved<typeof MonitoringStats> {}
 
@@ -74,7 +93,7 @@ export const ContainerStats = message(
     cpu: optional(1, CpuStats, "CPU time."),
     memory: optional(2, MemoryStats, "Memory and swap."),
     network: optional(4, NetworkStats, "Network traffic.", { unserved: NOT_YET }),
-    monitoring: optional(5, MonitoringStats, "Measurements.", { unserved: NOT_YET }),
+    monitoring: optional(5, MonitoringStats, "Performance counters, where the spec enables them."),
     filesystem: optional(6, FilesystemStats, "Open files.", { unserved: NOT_YET }),
     blockio: optional(7, BlockIoStats, "Block devices."),
     pids: optional(100, PidsStats, "Tasks."),
