@@ -35,6 +35,7 @@ export {
   type EventSpec,
   type EventSpecInput,
   formatSpec,
+  type HistogramMap,
   parseSpec,
 } from "./spec/index.ts";
 

@@ -174,6 +174,14 @@ export const FLAGS: readonly Flag[] = [
     summary: "seconds from one reading to the next; by default 2",
   },
   {
+    name: "seconds",
+    short: "s",
+    value: "SECONDS",
+    key: "seconds",
+    completes: "none",
+    summary: "for how long, in whole seconds; by default 1",
+  },
+  {
     name: "count",
     value: "COUNT",
     key: "count",

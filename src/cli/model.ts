@@ -22,6 +22,7 @@ export interface Flags {
   follow?: true;
   watch?: string;
   delay?: string;
+  seconds?: string;
   count?: string;
   sort?: string;
   batch?: true;

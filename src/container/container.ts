@@ -8,6 +8,7 @@ import {
   type ContainerStats,
   type EventSpec,
   type EventSpecInput,
+  type HistogramMap,
   specFromObject,
 } from "../spec/index.ts";
 import type { Context } from "./context.ts";
@@ -20,6 +21,7 @@ import { type ReadFileOptions, readInside, writeInside } from "./files.ts";
 import { allBelow, allChildren, isForeign, requireKnown } from "./foreign.ts";
 import { freezeContainer, stateOf, thawContainer } from "./freeze.ts";
 import { requireOwn } from "./given.ts";
+import { countScheduling } from "./histograms.ts";
 import { initOf } from "./init-process.ts";
 import { killInside, putBack } from "./kill.ts";
 import { creationSteps, hotProgram } from "./realise.ts";
@@ -36,6 +38,7 @@ import type {
   ContainerState,
   DetachedEnd,
   FreezeOptions,
+  HistogramOptions,
   Plan,
   RunOptions,
   StatsLevel,
@@ -111,6 +114,17 @@ export class Container implements AsyncDisposable {
     options: WatchOptions & { level?: StatsLevel } = {},
   ): AsyncGenerator<ContainerReading, never, undefined> {
     return repeat(() => readOne(this.#context, this.name, options.level ?? "full"), options);
+  }
+
+  /**
+   * How its tasks, and those of all below it, are scheduled from now on, for some seconds: how long they ran, slept, and waited
+   * for a CPU. bpftrace(8) follows the scheduler's tracepoints; the machine is a little slower meanwhile.
+   *
+   * @throws FAILED_PRECONDITION without bpftrace or a cgroup v2 hierarchy, PERMISSION_DENIED for others than root, UNAVAILABLE
+   *   when the kernel does not let itself be traced, the reason of `signal` when it is aborted
+   */
+  async histograms(options: HistogramOptions = {}): Promise<HistogramMap[]> {
+    return countScheduling(this.#context, this.name, options);
   }
 
   /** Whether something runs in the container and below, or stands still. */

@@ -162,3 +162,11 @@ export interface InitResult {
   /** Those that could not be made again, with the reason. */
   failed: { name: string; error: LmctfyError }[];
 }
+
+export interface HistogramOptions {
+  /** For how long. @default 1 */
+  seconds?: number;
+  /** Called when counting begins: bpftrace takes a moment to start. */
+  started?: () => void;
+  signal?: AbortSignal;
+}

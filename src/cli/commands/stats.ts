@@ -10,6 +10,7 @@ import { interruptible } from "../signals.ts";
 
 export async function stats(call: Call): Promise<undefined> {
   const { flags } = call;
+  if (call.command.words[1] === "histograms") return (await import("./histograms.ts")).histograms(call);
   const level: StatsLevel = call.command.words[1] === "full" ? "full" : "summary";
   const seconds = intervalOf(flags.watch, "watch");
   if (!flags.recursive && seconds === undefined) {
