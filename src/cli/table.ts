@@ -182,7 +182,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "count how a container's tasks are scheduled, for a while",
     about: [
       "Follows the tasks of a container and of those below it for some seconds, and prints five histograms: how long they ran in one stretch, were busy from waking to sleeping, slept, and waited for a CPU because of their own container or of others.",
-      "bpftrace does it, through the scheduler's tracepoints: it has to be installed, and takes root and a cgroup v2 hierarchy. What runs meanwhile is a little slower.",
+      "It takes bpftrace, which follows the scheduler's tracepoints, root, and a cgroup v2 hierarchy. What runs meanwhile is a little slower.",
     ],
     json: '{"histograms": [{"type": "ONCPU", "stat": [{"bucket": 1000, "value": "5"}]}]}: the bucket is the upper bound in nanoseconds, 2147483647 for what is above all others',
     examples: [{ call: "lmctfy stats histograms -s 5 /web", does: "five seconds of /web" }],
