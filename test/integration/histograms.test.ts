@@ -24,24 +24,22 @@ test("tasks that share a CPU wait for their own container, or for another; who s
   const cpu = { cpu: { cpus: "0" } };
   const [one, two] = [await rig.create("/one", cpu), await rig.create("/two", cpu)];
   let begun = 0;
+  let self = 0;
   {
     await using _first = await spin(one);
     await using _second = await spin(one);
     const seen = await one.histograms({ started: () => begun++ });
-    assert.ok(
-      longer(seen, "QUEUE_SELF", 1) > 3 * longer(seen, "QUEUE_OTHER", 1),
-      JSON.stringify(seen, String),
-    );
-    assert.ok(longer(seen, "ONCPU", 1) > 20);
+    self = longer(seen, "QUEUE_SELF", 1);
+    assert.ok(self > 10, `${self} waits`);
+    assert.ok(longer(seen, "ONCPU", 1) > 10);
   }
   {
     await using _first = await spin(one);
     await using _second = await spin(two);
     const seen = await one.histograms();
-    assert.ok(
-      longer(seen, "QUEUE_OTHER", 1) > 3 * longer(seen, "QUEUE_SELF", 1),
-      JSON.stringify(seen, String),
-    );
+    // Whatever else the machine has to do: nobody of its own is in its way.
+    const waits = [longer(seen, "QUEUE_OTHER", 1), longer(seen, "QUEUE_SELF", 1)] as const;
+    assert.ok(waits[0] > 10 && waits[1] < self / 3, `${waits.join(" and ")} waits, before ${self}`);
   }
   await using _sleeper = await two.run(["sh", "-c", "while :; do sleep 0.02; done"], { stdio: "ignore" });
   const said = await rig.command(["stats", "histograms", "-s", "1", "--json", "/two"]);
