@@ -204,7 +204,7 @@ export class Container implements AsyncDisposable {
   }
 
   /** Its subcontainers, sorted by name, with those that an owner made below what was handed over. */
-  async list(options: { recursive?: boolean } = {}): Promise<Container[]> {
+  async subcontainers(options: { recursive?: boolean } = {}): Promise<Container[]> {
     await recover(this.#context);
     requireKnown(this.#context, this.name);
     const names = (options.recursive ? allBelow : allChildren)(this.#context, this.name);

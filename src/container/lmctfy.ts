@@ -84,7 +84,7 @@ export class Lmctfy implements Disposable {
 
   /** The subcontainers of a container, sorted by name. */
   async list(name = "/", options: { recursive?: boolean } = {}): Promise<Container[]> {
-    return (await this.get(name)).list(options);
+    return (await this.get(name)).subcontainers(options);
   }
 
   /**

@@ -105,7 +105,7 @@ test("children_limit: so many containers directly below, however many are made a
     assert.equal(reason.code, "RESOURCE_EXHAUSTED");
     assert.match(reason.message, /^\/a has as many containers as its children_limit allows: 3/);
   }
-  const [first] = await parent.list();
+  const [first] = await parent.subcontainers();
   await rig.create(`${first!.name}/below`); // not directly below
   const said = await rig.command(["create", "/a/more", ""]);
   assert.equal(said.code, 8, said.stderr);

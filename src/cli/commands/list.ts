@@ -12,7 +12,7 @@ export async function list(call: Call): Promise<undefined> {
   if (what === "containers") {
     const json = flags.style === "json";
     const found = await withLmctfy(flags, async lmctfy => {
-      const containers = await (await containerOf(lmctfy, call)).list({ recursive });
+      const containers = await (await containerOf(lmctfy, call)).subcontainers({ recursive });
       return json ? withStates(containers) : containers.map(({ name }) => ({ name }));
     });
     printPairs(
