@@ -48,24 +48,39 @@ test("the four latencies differ", () => {
     scheduling_latency: NonNullable<CpuSpec["scheduling_latency"]>,
     limit?: bigint,
   ) => settings(fake, { scheduling_latency, ...(limit !== undefined && { limit }) });
-  assert.deepEqual(of(v1, "PREMIER"), ["write cpu/sub/a/cpu.shares 4096"]);
+  assert.deepEqual(of(v1, "PREMIER"), [
+    "write cpu/sub/a/cpu.shares 4096",
+    "write cpu/sub/a/cpu.uclamp.min max (optional)",
+  ]);
   assert.deepEqual(of(v1, "PRIORITY"), []);
   assert.deepEqual(of(v1, "NORMAL"), ["write cpu/sub/a/cpu.shares 256"]);
   assert.deepEqual(of(v1, "BEST_EFFORT"), [
     "write cpu/sub/a/cpu.shares 2",
     "write cpu/sub/a/cpu.idle 1 (optional)",
   ]);
-  assert.deepEqual(of(v2, "PREMIER"), ["write unified/sub/a/cpu.weight 400"]);
+  assert.deepEqual(of(v2, "PREMIER"), [
+    "write unified/sub/a/cpu.weight 400",
+    "write unified/sub/a/cpu.uclamp.min max (optional)",
+  ]);
   assert.deepEqual(of(v2, "PRIORITY"), []);
   assert.deepEqual(of(v2, "NORMAL"), ["write unified/sub/a/cpu.weight 25"]);
   assert.deepEqual(of(v2, "BEST_EFFORT", 4000n), [
     "write unified/sub/a/cpu.weight 1",
     "write unified/sub/a/cpu.idle 1 (optional)",
   ]);
-  assert.deepEqual(of(v1, "PREMIER", 500n), ["write cpu/sub/a/cpu.shares 2048"]);
-  assert.deepEqual(of(v1, "PREMIER", 256_000n), ["write cpu/sub/a/cpu.shares 262144"]);
+  assert.deepEqual(of(v1, "PREMIER", 500n), [
+    "write cpu/sub/a/cpu.shares 2048",
+    "write cpu/sub/a/cpu.uclamp.min max (optional)",
+  ]);
+  assert.deepEqual(of(v1, "PREMIER", 256_000n), [
+    "write cpu/sub/a/cpu.shares 262144",
+    "write cpu/sub/a/cpu.uclamp.min max (optional)",
+  ]);
   assert.deepEqual(of(v1, "NORMAL", 1n), ["write cpu/sub/a/cpu.shares 2"]);
-  assert.deepEqual(of(v2, "PREMIER", 100_000n), ["write unified/sub/a/cpu.weight 10000"]);
+  assert.deepEqual(of(v2, "PREMIER", 100_000n), [
+    "write unified/sub/a/cpu.weight 10000",
+    "write unified/sub/a/cpu.uclamp.min max (optional)",
+  ]);
 });
 
 test("a limit beyond the kernel's largest weight is refused, with the range", () => {
@@ -99,4 +114,19 @@ test("a missing controller is said", () => {
   }
   check({})();
   assert.deepEqual(settings(fake, {}), []);
+});
+
+test("where the kernel has a least speed, PREMIER has the highest, and others none", () => {
+  using fake = new FakeCgroups(PURE_V2);
+  const of = (scheduling_latency: NonNullable<CpuSpec["scheduling_latency"]>) =>
+    fake
+      .lines(cpu.update({ scheduling_latency }, { cgroups: fake.cgroups, name: "/a", below: [] }))
+      .filter(line => line.includes("uclamp"));
+  assert.deepEqual(of("PREMIER"), []); // it has none
+  fake.write("unified/sub/a/cpu.uclamp.min", "0.00\n");
+  assert.deepEqual(of("NORMAL"), []);
+  assert.deepEqual(of("PREMIER"), ["write unified/sub/a/cpu.uclamp.min max"]);
+  fake.write("unified/sub/a/cpu.uclamp.min", "max\n");
+  assert.deepEqual(of("PREMIER"), []);
+  assert.deepEqual(of("BEST_EFFORT"), ["write unified/sub/a/cpu.uclamp.min 0.00"]);
 });

@@ -74,7 +74,20 @@ export function weightSettings(spec: CpuSpec, cgroups: Cgroups, name: string): H
   const steps = [setting(cgroups, name, "cpu", file, value, field)];
   // Linux before 5.15 has no idle cgroups and makes do with the least weight.
   if (idle) steps.push(setting(cgroups, name, "cpu", "cpu.idle", 1, field, { optional: true }));
+  if (scheduling_latency === "PREMIER")
+    steps.push(setting(cgroups, name, "cpu", CLAMP.file, CLAMP.most, field, { optional: true }));
   return steps;
+}
+
+/**
+ * The speed that a CPU has at least when it runs the container's tasks, where the kernel sets it by how busy they are (CONFIG_UCLAMP_TASK_GROUP;
+ * Documentation/admin-guide/cgroup-v2.rst, cpu.uclamp.min): who has to be quick does not wait for a CPU that is just waking up.
+ */
+const CLAMP = { file: "cpu.uclamp.min", most: "max", none: "0.00" } as const;
+
+function updateClamp({ scheduling_latency }: CpuSpec, cgroups: Cgroups, name: string): HostStep[] {
+  const wanted = scheduling_latency === "PREMIER" ? CLAMP.most : CLAMP.none;
+  return change(cgroups, name, "cpu", CLAMP.file, wanted, "cpu.scheduling_latency");
 }
 
 /** An idle cgroup has a weight of its own and takes no other (kernel/sched/fair.c, sched_group_set_shares). */
@@ -84,7 +97,9 @@ export function updateWeight(spec: CpuSpec, cgroups: Cgroups, name: string): Hos
   const isIdle = readNumber(cgroups, name, "cpu", "cpu.idle") === 1n;
   const idleStep = (on: 0 | 1) => setting(cgroups, name, "cpu", "cpu.idle", on, field, { optional: true });
   const needed = spec.limit !== undefined || spec.scheduling_latency !== undefined;
-  if (idle) return isIdle ? [] : [...change(cgroups, name, "cpu", file, value, field), idleStep(1)];
-  if (isIdle) return [idleStep(0), setting(cgroups, name, "cpu", file, value, field)];
-  return change(cgroups, name, "cpu", file, value, field, { needed });
+  const clamp = updateClamp(spec, cgroups, name);
+  if (idle)
+    return [...clamp, ...(isIdle ? [] : [...change(cgroups, name, "cpu", file, value, field), idleStep(1)])];
+  if (isIdle) return [idleStep(0), setting(cgroups, name, "cpu", file, value, field), ...clamp];
+  return [...change(cgroups, name, "cpu", file, value, field, { needed }), ...clamp];
 }
