@@ -18,8 +18,8 @@ import {
 } from "./freeze.ts";
 import { isOccupied, type KillOptions, killTree } from "./kill.ts";
 import { type CgroupLayout, type Controller, readLayout } from "./layout.ts";
-import { checkSubtree, isComponent, LEAF, nameOfPath, parentOf, pathOfContainer } from "./names.ts";
-import { removeBase, removeDirectories, takeBack } from "./remove.ts";
+import { checkSubtree, isComponent, LEAF, MANAGED, nameOfPath, parentOf, pathOfContainer } from "./names.ts";
+import { removeBase, removeDirectories, removeManaged, takeBack } from "./remove.ts";
 import type { HostStep } from "./steps.ts";
 import type { Owner, Tree } from "./tree.ts";
 import { openV1 } from "./v1.ts";
@@ -70,6 +70,12 @@ export interface Cgroups {
   /** Hands the directories to an owner, who may then manage what is below. */
   ownerSteps(name: string, owner: Owner): HostStep[];
   enter(name: string): Entry;
+  /** Makes a cgroup that the container's init manages itself, and hands it over; nothing without version 2. */
+  managedSteps(name: string, owner: Owner): HostStep[];
+  /** Where that init is born; only with version 2. */
+  managedDirectory(name: string): string | undefined;
+  /** Removes it with all that the init made in it, when nobody is there any more; none is fine. */
+  removeManaged(name: string): Promise<void>;
   /** Moves processes into the container, all or none; the function it gives undoes that and tells who could not go back. */
   moveInto(name: string, pids: readonly number[]): () => number[];
   /** The file to read `parseOomKills` from; undefined without a memory controller. */
@@ -154,6 +160,12 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
         ...(unified !== undefined && { cloneInto: `${unified.directory(name)}/${LEAF}` }),
         procs: old.map(tree => `${tree.directory(name)}/tasks`),
       };
+    },
+
+    managedSteps: (name, owner) => trees.flatMap(tree => tree.managedSteps(name, owner)),
+    managedDirectory: name => unified && `${unified.directory(name)}/${MANAGED}`,
+    async removeManaged(name) {
+      if (unified) await removeManaged(unified, name);
     },
 
     moveInto: (name, pids) => moveInto(trees, pathOfContainer(name), pids),

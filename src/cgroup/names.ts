@@ -8,6 +8,12 @@ import { LmctfyError } from "../errors.ts";
 export const LEAF = "_tasks";
 
 /**
+ * The cgroup of an init that manages cgroups itself, in a version 2 hierarchy: the root of all that it sees, handed over
+ * to it. What others start in the container is in the leaf beside it.
+ */
+export const MANAGED = "_init";
+
+/**
  * The leaf for the processes that were in a cgroup of version 2 when it was handed over: no cgroup that gives its children
  * controllers may have processes itself.
  */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errnoOf, fromSystemError, LmctfyError } from "../errors.ts";
 import { collectIds, isGone, subdirectories, walk } from "./files.ts";
 import { isOccupied } from "./kill.ts";
-import { LEAF, pathOfContainer } from "./names.ts";
+import { LEAF, MANAGED, pathOfContainer } from "./names.ts";
 import type { Tree } from "./tree.ts";
 
 /** How long a cgroup may stay busy after its last process is gone. */
@@ -23,6 +23,20 @@ export async function removeDirectories(
   // Checks that the name leads to a place below the subtree.
   const directory = tree.base + pathOfContainer(name);
   if (tree.leaf) tryRemove(`${directory}/${LEAF}`);
+  await removeAll(tree, name, directory, strike);
+}
+
+/** Removes the cgroup that a container's init managed, deepest first; none is fine. */
+export async function removeManaged(tree: Tree, name: string): Promise<void> {
+  await removeAll(tree, name, `${tree.base}${pathOfContainer(name)}/${MANAGED}`);
+}
+
+async function removeAll(
+  tree: Tree,
+  name: string,
+  directory: string,
+  strike?: () => Promise<void>,
+): Promise<void> {
   const deadline = performance.now() + PATIENCE;
   for (let delay = 1; !tryRemoveAll(directory); delay = Math.min(delay * 2, 64)) {
     if (performance.now() >= deadline) throw busy(directory, name);

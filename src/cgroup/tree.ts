@@ -31,6 +31,8 @@ export interface Tree {
   controllerSteps(name: string, controller: Controller): HostStep[];
   /** Makes a container, whose tasks were killed, able to take new ones. */
   renew(name: string): void;
+  /** Makes the cgroup that an init manages itself, with all controllers, and hands it over. */
+  managedSteps(name: string, owner: Owner): HostStep[];
   /** Hands the directories of a container to an owner. */
   ownerSteps(name: string, owner: Owner): HostStep[];
 }

@@ -3,12 +3,15 @@ import { chownSync, mkdirSync, rmdirSync, statSync } from "node:fs";
 import { errnoOf, fromSystemError } from "../errors.ts";
 import { readControl, readIds, walk } from "./files.ts";
 import type { Controller, Hierarchy } from "./layout.ts";
-import { CALLERS, checkSubtree, LEAF, parentOf, pathOfContainer, pathOfName } from "./names.ts";
+import { CALLERS, checkSubtree, LEAF, MANAGED, parentOf, pathOfContainer, pathOfName } from "./names.ts";
 import type { Hints, HostStep } from "./steps.ts";
 import { chownSteps, creation, type Owner, rememberLast, type Tree } from "./tree.ts";
 
 /** The controllers that containers use. Each one that is enabled costs time at every new cgroup, so there are no more. */
 const USED: readonly Controller[] = ["cpu", "cpuset", "io", "memory", "pids"];
+
+/** What who is to manage a cgroup has to own (Documentation/admin-guide/cgroup-v2.rst, "Model of Delegation"). */
+const HANDED_OVER = ["cgroup.procs", "cgroup.threads", "cgroup.subtree_control"];
 
 const BUSY =
   "Processes sit in this cgroup, and cgroup v2 allows controllers for children only without them: move the processes" +
@@ -80,10 +83,19 @@ export function openV2(hierarchy: Hierarchy, subtree: string): Tree {
 
     renew: name => renewLeaves(directory(name)),
 
+    managedSteps(name, owner) {
+      const path = `${directory(name)}/${MANAGED}`;
+      const stage = `making the cgroup of the init of \`${name}\``;
+      return [
+        ...enable(directory(name), used, stage),
+        { op: "mkdir", path, stage, mayExist: true },
+        ...chownSteps(name, owner, path, HANDED_OVER),
+      ];
+    },
+
     ownerSteps(name: string, owner: Owner) {
-      const files = ["cgroup.procs", "cgroup.threads", "cgroup.subtree_control"];
       const path = directory(name);
-      return [path, `${path}/${LEAF}`].flatMap(each => chownSteps(name, owner, each, files));
+      return [path, `${path}/${LEAF}`].flatMap(each => chownSteps(name, owner, each, HANDED_OVER));
     },
   };
 }

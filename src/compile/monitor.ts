@@ -24,6 +24,7 @@ export const OOM_TEXT_SIZE = 512;
  */
 export const EXIT_RECORD = {
   magic: 0x58454d4c, // "LMEX"
+  initMagic: 0x49454d4c, // "LMEI": that of an init
   pid: 4,
   status: 8,
   time: 16,
@@ -73,7 +74,7 @@ export function waitAndRecord(
   builder.stage("waiting for the command");
   const status = builder.wait(pid, { rusage: at(EXIT_RECORD.rusage, RUSAGE_SIZE) });
   builder.stage("recording its end");
-  builder.store(at(0, 4), EXIT_RECORD.magic, 4);
+  builder.store(at(0, 4), options.dropsProgram ? EXIT_RECORD.initMagic : EXIT_RECORD.magic, 4);
   builder.store(at(EXIT_RECORD.pid, 4), pid, 4);
   builder.store(at(EXIT_RECORD.status, 4), status, 4);
   builder.syscall("clock_gettime", [CLOCK_REALTIME, at(EXIT_RECORD.time, 16)]);

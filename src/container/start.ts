@@ -7,31 +7,38 @@
  * ```
  * Whether it runs is a lock that the init's monitor holds (compile/init-lock.ts); no file has to be believed.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readlinkSync } from "node:fs";
+import { constants } from "node:os";
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defaultInit } from "../compile/init.ts";
 import { compileSpawn } from "../compile/spawn.ts";
 import { LmctfyError } from "../errors.ts";
 import { ProgramFailure } from "../kernel/executor.ts";
 import { ISOLATED_ENVIRONMENT } from "../resources/isolation.ts";
+import { hasOwnUsers } from "../resources/namespaces.ts";
+import { isSystem, managesCgroups, signalNumber } from "../resources/system.ts";
 import type { ContainerSpec } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { lockAgainstStarters } from "./destroy.ts";
 import { entranceOf } from "./entrance.ts";
 import { requireOwn } from "./given.ts";
+import { idsOf } from "./ids.ts";
 import { initOf } from "./init-process.ts";
 import { lockContainer } from "./lock.ts";
 import { runtimeDirectory } from "./places.ts";
-import { compileProgram, ensureRealised } from "./realise.ts";
+import { apply, compileProgram, ensureRealised } from "./realise.ts";
 import { busyWith } from "./recover.ts";
 import { clearPending, markPending, programFile, removeProgram, requireContainer } from "./store.ts";
 import { loadSpec } from "./stored-spec.ts";
 
 /** How long processes have to end when they are told to, unless the caller says otherwise. */
 const GRACE_MS = 10_000;
+/** A system has services to stop, in their order. */
+const SYSTEM_GRACE_MS = 60_000;
 
 export interface StopOptions {
-  /** How long its processes may take to end by themselves before they are killed. @default 10000 */
+  /** How long its processes may take to end by themselves before they are killed. @default 10000; 60000 for a system */
   graceMs?: number;
   signal?: AbortSignal | undefined;
 }
@@ -63,8 +70,9 @@ export async function startContainer(context: Context, name: string, signal?: Ab
 
 async function spawnInit(context: Context, name: string, spec: ContainerSpec): Promise<number> {
   const argv = spec.virtual_host?.init?.init_argv ?? [];
+  const managed = await makeManaged(context, name, spec);
   const { program, pid } = compileSpawn(context.arch, {
-    entrance: await entranceOf(context, name, spec),
+    entrance: { ...(await entranceOf(context, name, spec)), ...(managed && { cloneInto: managed }) },
     runtimeDirectory: runtimeDirectory(context.places, name),
     locked: true,
     oomFile: context.cgroups.oomFile(name),
@@ -87,6 +95,16 @@ async function spawnInit(context: Context, name: string, spec: ContainerSpec): P
   }
 }
 
+/** A fresh cgroup for an init that manages what is below it, and belongs to root in the container. */
+async function makeManaged(context: Context, name: string, spec: ContainerSpec): Promise<string | undefined> {
+  const { cgroups, places } = context;
+  await cgroups.removeManaged(name);
+  if (!managesCgroups(spec)) return undefined;
+  const root = hasOwnUsers(spec) ? idsOf(places, name).first : undefined;
+  await apply(context, cgroups.managedSteps(name, root === undefined ? {} : { uid: root, gid: root }));
+  return cgroups.managedDirectory(name);
+}
+
 function startFailure(name: string, argv: readonly string[], failure: ProgramFailure): LmctfyError {
   const { code, errno, syscall, message } = failure;
   const facts = { errno: errno!, syscall: syscall!, path: name, cause: failure };
@@ -107,13 +125,14 @@ export async function stopContainer(
   options: StopOptions = {},
 ): Promise<void> {
   const { cgroups } = context;
-  const { graceMs = GRACE_MS, signal } = options;
+  const { signal } = options;
   const spec = await requireVirtualHost(context, name);
+  const { graceMs = isSystem(spec) ? SYSTEM_GRACE_MS : GRACE_MS } = options;
   const init = await initOf(context, name);
   if (init === undefined) return;
   const own = (spec.virtual_host?.init?.init_argv ?? []).length > 0;
   const told = own ? [init] : cgroups.pids(name, { recursive: true }).filter(pid => pid !== init);
-  for (const pid of told) tell(pid, own ? "SIGPWR" : "SIGTERM");
+  for (const pid of told) tell(pid, own ? stopSignal(spec, init) : constants.signals.SIGTERM);
   const others = (): boolean => cgroups.pids(name, { recursive: true }).some(pid => own || pid !== init);
   await becomes(() => !others(), graceMs, signal);
   await endAll(context, name, spec);
@@ -129,6 +148,7 @@ async function endAll(context: Context, name: string, spec: ContainerSpec): Prom
   await cgroups.kill(name);
   cgroups.renew(name);
   await becomes(async () => (await initOf(context, name)) === undefined, GRACE_MS, undefined);
+  await cgroups.removeManaged(name);
   await compileProgram(context, name, spec);
   clearPending(places, name);
 }
@@ -159,7 +179,22 @@ function refusePaused(context: Context, name: string): void {
   });
 }
 
-function tell(pid: number, signal: NodeJS.Signals): void {
+/** systemd takes SIGTERM for the wish to be executed anew; what halts it is in systemd(1). */
+function stopSignal({ virtual_host }: ContainerSpec, init: number): number {
+  const chosen = virtual_host?.init?.stop_signal;
+  if (chosen !== undefined) return signalNumber(chosen);
+  return isSystemd(init) ? signalNumber("SIGRTMIN+3") : constants.signals.SIGTERM;
+}
+
+function isSystemd(pid: number): boolean {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`)) === "systemd";
+  } catch {
+    return false; // It has ended.
+  }
+}
+
+function tell(pid: number, signal: number): void {
   try {
     process.kill(pid, signal);
   } catch {

@@ -55,6 +55,8 @@ export interface ProcessResult {
 /** How a detached command ended. */
 export interface DetachedEnd extends ProcessResult {
   pid: number;
+  /** The init of a virtual host shut that down (halt counts as poweroff), or wants it started anew. */
+  shutdown?: "poweroff" | "reboot";
   endedAt: Date;
 }
 

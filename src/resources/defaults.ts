@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import type { Cgroups } from "../cgroup/driver.ts";
 import type { ContainerSpec, DeviceRestrictions, DeviceSpec } from "../spec/index.ts";
 import { canFilter } from "./device/index.ts";
+import { systemSecurity } from "./system.ts";
 
 /**
  * A virtual host hides the machine, and so its commands have few rights and few devices unless the spec says otherwise, in
@@ -10,7 +11,7 @@ import { canFilter } from "./device/index.ts";
  */
 export function withDefaults(spec: ContainerSpec, cgroups?: Cgroups): ContainerSpec {
   if (spec.virtual_host === undefined) return spec;
-  const { security_spec = {}, device } = spec;
+  const { security_spec = systemSecurity(spec) ?? {}, device } = spec;
   const few =
     device === undefined && !security_spec.privileged && cgroups !== undefined && canFilter(cgroups);
   return { ...spec, security_spec, ...(few && { device: fewDevices(spec) }) };

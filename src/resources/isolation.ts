@@ -55,6 +55,8 @@ export interface Isolation {
   /** Whether the files of the root show up with the ids inside that they have outside (idmapped mounts). */
   mapsRoot: boolean;
   readOnly: boolean;
+  /** Whether what it sees of cgroups is its own to change. */
+  managesCgroups: boolean;
   mounts: readonly Mount[];
   /** `kernel.shm_rmid_forced` and its value; of the namespaces that are its own. */
   sysctls: readonly (readonly [name: string, value: string])[];

@@ -5,6 +5,7 @@ import { plannedMounts } from "./filesystem.ts";
 import type { IdRange, Isolation } from "./isolation.ts";
 import { checkNamespaces, chosenNamespaces, ownsNamespace, type Shared } from "./namespaces.ts";
 import { invalid, type Resource } from "./resource.ts";
+import { checkInit, managesCgroups } from "./system.ts";
 
 /** What sethostname(2) takes. */
 const LONGEST_NAME = 64;
@@ -29,6 +30,7 @@ export const virtualHost: Resource<"virtual_host"> = {
       );
     }
     checkSysctls(spec);
+    checkInit(spec);
   },
 
   settings: () => [],
@@ -57,6 +59,7 @@ export function isolationOf(
     rootfs,
     mapsRoot: rootfs !== undefined && rootfs !== "/",
     readOnly: files.read_only ?? false,
+    managesCgroups: managesCgroups(spec),
     mounts: plannedMounts(files),
     sysctls: (host.sysctl ?? []).map(({ name: key, value }) => [key!, value!]),
   };

@@ -20,14 +20,7 @@ packages=$("$here/../../scripts/install-debian" --list guest)
 kernel=$(grep '^linux-image-' <<<"$packages")
 include=$(grep -v '^linux-image-' <<<"$packages" | paste -sd,)
 
-# The archive that this machine itself uses, whatever it is called.
-sources() {
-  apt-get indextargets --format '$(CREATED_BY) $(ORIGIN) deb $(REPO_URI) $(RELEASE) $(COMPONENT)' |
-    sed -n 's/^Packages Debian \(deb .* bookworm.*\)/\1/p' | sort -u
-}
-[ -n "$(sources)" ] || apt-get -q update
-sources >"$work/sources.list"
-[ -s "$work/sources.list" ] || { echo "The test host is Debian 12 (bookworm), and this machine's apt sources do not have it." >&2; exit 1; }
+"$here/sources.sh" >"$work/sources.list"
 
 # The kernel's package is unpacked, not installed: it would bring and run initramfs-tools.
 mmdebstrap --quiet --mode=root --variant=minbase --include="$include" \
@@ -66,6 +59,8 @@ chroot "$work/root" depmod "$release"
 install -m 755 "$here/guest/init" "$work/root/sbin/testhost-init"
 install -m 644 "$here"/guest/testhost.{service,target} "$work/root/etc/systemd/system/"
 mkdir -p "$work/root/host"
+# For the tests of system containers.
+"$here/system.sh" "$work/root/srv/system"
 echo testhost >"$work/root/etc/hostname"
 printf '127.0.0.1\tlocalhost testhost\n::1\tlocalhost\n' >"$work/root/etc/hosts"
 : >"$work/root/etc/resolv.conf"

@@ -166,7 +166,8 @@ export class Isolate {
     attachOverRoot(b, this.#root);
     b.syscall("umask", [0]);
     const inRoot = new InRoot(b, this.#root);
-    mountKernelFiles(b, inRoot, this.#sys, isNew(namespaces.cgroup), use);
+    const cgroups = !isNew(namespaces.cgroup) ? "none" : isolation.managesCgroups ? "writable" : "read-only";
+    mountKernelFiles(b, inRoot, this.#sys, cgroups, use);
     this.#devices.setUp(inRoot, { ...use, dev: b.register("dev") });
     this.#mounts(inRoot, use);
     this.#sysctls(inRoot, use.target);

@@ -31,7 +31,7 @@ export function mountKernelFiles(
   b: ProgramBuilder,
   inRoot: InRoot,
   sysCopy: Register | undefined,
-  ownCgroups: boolean,
+  cgroups: "none" | "read-only" | "writable",
   use: Scratch,
 ): void {
   b.stage("setting up /proc");
@@ -50,11 +50,12 @@ export function mountKernelFiles(
     attach(b, sysCopy, use.target);
     b.syscall("close", [use.target]);
   }
-  if (!ownCgroups || sysCopy !== undefined) return;
+  if (cgroups === "none" || sysCopy !== undefined) return;
   b.stage("setting up /sys/fs/cgroup");
   const missing = b.label();
   inRoot.open("/sys/fs/cgroup", use.target, missing);
-  freshMount(b, "cgroup2", SAFE | MOUNT_ATTR.RDONLY, [], use.mount, use.context);
+  const access = cgroups === "writable" ? 0 : MOUNT_ATTR.RDONLY;
+  freshMount(b, "cgroup2", SAFE | access, [], use.mount, use.context);
   attach(b, use.mount, use.target);
   b.syscall("close", [use.target]);
   b.syscall("close", [use.mount]);

@@ -8,6 +8,15 @@ export const VirtualHostInit = message("VirtualHostSpec.Init", "The first proces
     default: "a small init that waits and reaps",
   }),
   run_spec: optional(2, RunSpec, "How it is run.", { unserved: NOT_YET }),
+  stop_signal: optional(100, "string", "What tells it to end: `SIGTERM`, `SIGRTMIN+3`, a number.", {
+    default: "SIGRTMIN+3 when it is systemd, else SIGTERM",
+  }),
+  system: optional(
+    101,
+    "bool",
+    "Whether it brings up a whole system: it has a subtree of cgroups to manage and, with users of its own, root's rights over them.",
+    { default: "true for /sbin/init and systemd" },
+  ),
 });
 export interface VirtualHostInit extends Resolved<typeof VirtualHostInit> {}
 
