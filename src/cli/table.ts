@@ -329,7 +329,7 @@ export const COMMANDS: readonly Command[] = [
     flags: ["timeout"],
     summary: "stop a virtual host",
     about: [
-      "Tells the init of a virtual host to shut down (SIGPWR), or with the default init every process to end (SIGTERM), waits for that, and kills what is left after ten seconds, or as many as -t says. One that does not run is fine.",
+      "Tells the init of a virtual host to shut down (virtual_host.init.stop_signal; SIGRTMIN+3 for systemd, else SIGTERM), or with the default init every process to end (SIGTERM), waits for that, and kills what is left after ten seconds, a minute for a whole system, or as many as -t says. One that does not run is fine.",
     ],
     json: '{"name": "/web"}',
     examples: [{ call: "lmctfy stop -t 60 /web", does: "with a minute to shut down" }],

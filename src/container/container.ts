@@ -224,7 +224,7 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Stops a virtual host; resolves when nothing runs in it any more. Its init is told by SIGPWR, the order to shut
+   * Stops a virtual host; resolves when nothing runs in it any more. Its init is told by `virtual_host.init.stop_signal` to shut
    * down; with the default init, every process by SIGTERM. What is left after the grace is killed.
    * Stopping one that does not run is fine.
    *
