@@ -394,10 +394,10 @@ test("started, commands share it; stopped, all of it ends", async () => {
 test("the init's own end ends it, and is recorded", async () => {
   await using rig = Rig.create();
   using files = new Rootfs();
-  const init_argv = ["/bin/sh", "-c", "trap 'exit 7' PWR; while :; do sleep 0.05; done"];
+  const init_argv = ["/bin/sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.05; done"];
   const box = await rig.create("/box", hostOf(files, { virtual_host: { init: { init_argv } } }));
   await box.start();
-  await shell(box, "kill -PWR 1");
+  await shell(box, "kill -TERM 1");
   await eventually(
     () => box.initPid(),
     pid => pid === undefined,
