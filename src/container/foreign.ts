@@ -4,7 +4,13 @@
  */
 import type { Context } from "./context.ts";
 import { parentOf } from "./names.ts";
-import { containerExists, isGiven, requireContainer, subcontainers } from "./store.ts";
+import {
+  containerExists,
+  isGiven,
+  requireContainer,
+  subcontainers,
+  subcontainersRecursive,
+} from "./store.ts";
 
 /** Whether a container is only known by its cgroups, and somebody else's. */
 export function isForeign({ places, cgroups }: Context, name: string): boolean {
@@ -39,5 +45,9 @@ export function allChildren(context: Context, name: string): string[] {
 
 /** All below, parents before their children, sorted. */
 export function allBelow(context: Context, name: string): string[] {
+  const own = subcontainersRecursive(context.places, name);
+  const handsOver = (each: string): boolean =>
+    !isGiven(context.places, each) && context.cgroups.isManagedByOthers(each);
+  if (![name, ...own].some(handsOver)) return own;
   return allChildren(context, name).flatMap(child => [child, ...allBelow(context, child)]);
 }

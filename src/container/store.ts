@@ -70,7 +70,18 @@ export function subcontainers(places: Places, name: string): string[] {
 
 /** All below, parents before their children, sorted. */
 export function subcontainersRecursive(places: Places, name: string): string[] {
-  return subcontainers(places, name).flatMap(child => [child, ...subcontainersRecursive(places, child)]);
+  return belowOf(places, name, readDirectory(stateDirectory(places, name)));
+}
+
+/** One directory is read for each, which tells whether it is a container and what is in it. */
+function belowOf(places: Places, name: string, entries: readonly string[]): string[] {
+  const prefix = name === "/" ? "/" : `${name}/`;
+  const inner = entries.filter(entry => !entry.startsWith("_")).sort();
+  return inner.flatMap(entry => {
+    const child = prefix + entry;
+    const its = readDirectory(stateDirectory(places, child));
+    return its.includes(SPEC_FILE) || isGiven(places, child) ? [child, ...belowOf(places, child, its)] : [];
+  });
 }
 
 /** The stored spec, JSON. */

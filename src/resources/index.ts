@@ -8,6 +8,7 @@ import { LmctfyError } from "../errors.ts";
 import type { ContainerSpec, ContainerStats } from "../spec/index.ts";
 import { blockio } from "./blockio/index.ts";
 import { cpu } from "./cpu/index.ts";
+import { runnableTasks } from "./cpu/stats.ts";
 import { withDefaults } from "./defaults.ts";
 import { device } from "./device/index.ts";
 import { filesystem } from "./filesystem.ts";
@@ -170,7 +171,11 @@ export function collectStats(cgroups: Cgroups, name: string, level: StatsLevel):
     const stats = resource.stats?.(cgroups, name, level);
     return stats && ([resource.section, stats] as const);
   });
-  return Object.fromEntries(found);
+  const stats: ContainerStats = Object.fromEntries(found);
+  // Last, for without tasks there is nothing to look for.
+  if (level === "full" && stats.cpu)
+    stats.cpu.load = stats.pids?.current === 0n ? 0 : runnableTasks(cgroups, name);
+  return stats;
 }
 
 function ownerOf(spec: ContainerSpec): Owner {

@@ -16,7 +16,6 @@ export function cpuStats(cgroups: Cgroups, name: string, level: StatsLevel): Cpu
     stats &&
     defined<CpuStats>({
       ...stats,
-      load: full ? runnableTasks(cgroups, name) : undefined,
       pressure: full ? readPressure(cgroups, name, "cpu.pressure") : undefined,
     })
   );
@@ -83,7 +82,7 @@ function scaled(value: bigint | undefined, factor: bigint): bigint | undefined {
  * Tasks that run or wait for a CPU now, as cpu.nr_running of the original's kernel. This kernel tells it only task by
  * task; where there is none, nothing more is read than that.
  */
-function runnableTasks(cgroups: Cgroups, name: string): number {
+export function runnableTasks(cgroups: Cgroups, name: string): number {
   if (!cgroups.isPopulated(name)) return 0;
   let runnable = 0;
   for (const tid of cgroups.tids(name, { recursive: true })) {
