@@ -37,8 +37,27 @@ export function readProfile(seccomp: string): string {
   return text.trim();
 }
 
+/** Filters that were compiled, by all that they follow from: those of one program's containers are mostly alike. */
+const compiled = new Map<string, SeccompFilter>();
+const MOST_COMPILED = 16;
+
 /** Undefined for no filter. Throws for what is no profile, or one under which no command could start. */
 export function filterOf(
+  seccomp: string,
+  arch: Arch,
+  bounding: bigint,
+  facts: SecurityFacts,
+): SeccompFilter | undefined {
+  const key = [arch, bounding, facts.kernel, seccomp].join(" ");
+  const known = compiled.get(key);
+  if (known !== undefined) return known;
+  const filter = compileFor(seccomp, arch, bounding, facts);
+  if (compiled.size >= MOST_COMPILED) compiled.clear();
+  if (filter !== undefined) compiled.set(key, filter);
+  return filter;
+}
+
+function compileFor(
   seccomp: string,
   arch: Arch,
   bounding: bigint,
