@@ -70,6 +70,8 @@ export interface Cgroups {
   /** Hands the directories to an owner, who may then manage what is below. */
   ownerSteps(name: string, owner: Owner): HostStep[];
   enter(name: string): Entry;
+  /** Has the kernel count for the container's own tasks without those below, too; version 1 always does. */
+  leafSteps(name: string): HostStep[];
   /** Makes a cgroup that the container's init manages itself, and hands it over; nothing without version 2. */
   managedSteps(name: string, owner: Owner): HostStep[];
   /** Where that init is born; only with version 2. */
@@ -162,6 +164,7 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
       };
     },
 
+    leafSteps: name => trees.flatMap(tree => tree.leafSteps(name)),
     managedSteps: (name, owner) => trees.flatMap(tree => tree.managedSteps(name, owner)),
     managedDirectory: name => unified && `${unified.directory(name)}/${MANAGED}`,
     async removeManaged(name) {

@@ -31,6 +31,8 @@ export interface Tree {
   controllerSteps(name: string, controller: Controller): HostStep[];
   /** Makes a container, whose tasks were killed, able to take new ones. */
   renew(name: string): void;
+  /** Has the kernel count for the cgroup of a container's own tasks alone, too. */
+  leafSteps(name: string): HostStep[];
   /** Makes the cgroup that an init manages itself, with all controllers, and hands it over. */
   managedSteps(name: string, owner: Owner): HostStep[];
   /** Hands the directories of a container to an owner. */

@@ -36,6 +36,8 @@ export function openV1(hierarchy: Hierarchy, subtree: string): Tree {
 
     controllerSteps: () => [],
 
+    leafSteps: () => [],
+
     managedSteps: () => [],
 
     renew: name => thaw(directory(name)),

@@ -13,6 +13,10 @@ const USED: readonly Controller[] = ["cpu", "cpuset", "io", "memory", "pids"];
 /** What who is to manage a cgroup has to own (Documentation/admin-guide/cgroup-v2.rst, "Model of Delegation"). */
 const HANDED_OVER = ["cgroup.procs", "cgroup.threads", "cgroup.subtree_control"];
 
+/** A name has up to 255 bytes, and a path up to 4096. */
+const MOST_DEPTH = 12;
+const MOST_MANAGED = 10_000;
+
 const BUSY =
   "Processes sit in this cgroup, and cgroup v2 allows controllers for children only without them: move the processes" +
   " to a child cgroup, or start lmctfy in a cgroup that was delegated to it (systemd: Delegate=yes).";
@@ -83,12 +87,24 @@ export function openV2(hierarchy: Hierarchy, subtree: string): Tree {
 
     renew: name => renewLeaves(directory(name)),
 
+    leafSteps: name => enable(directory(name), used, `setting up the cgroups of \`${name}\``),
+
     managedSteps(name, owner) {
       const path = `${directory(name)}/${MANAGED}`;
       const stage = `making the cgroup of the init of \`${name}\``;
+      const most = (file: string, value: number): HostStep => ({
+        op: "write",
+        path: `${path}/cgroup.max.${file}`,
+        value: String(value),
+        stage,
+        optional: true,
+      });
       return [
-        ...enable(directory(name), used, stage),
+        ...this.leafSteps(name),
         { op: "mkdir", path, stage, mayExist: true },
+        // What is made in it has to be removed by its path, and each costs the kernel memory.
+        most("depth", MOST_DEPTH),
+        most("descendants", MOST_MANAGED),
         ...chownSteps(name, owner, path, HANDED_OVER),
       ];
     },

@@ -6,6 +6,7 @@ import { Context } from "./context.ts";
 import { createContainer } from "./create.ts";
 import { requireKnown } from "./foreign.ts";
 import { initialise } from "./init.ts";
+import { renewTruth } from "./lxcfs.ts";
 import { resolveName } from "./names.ts";
 import { explainKill } from "./oom.ts";
 import { probeSyscalls } from "./probe.ts";
@@ -52,7 +53,9 @@ export class Lmctfy implements Disposable {
   async init(spec: InitSpec = {}): Promise<InitResult> {
     await recover(this.#context);
     await initialise(this.#context, spec);
-    return reviveAll(this.#context);
+    const result = await reviveAll(this.#context);
+    await renewTruth(this.#context);
+    return result;
   }
 
   /**

@@ -26,6 +26,7 @@ import { requireOwn } from "./given.ts";
 import { idsOf } from "./ids.ts";
 import { initOf } from "./init-process.ts";
 import { lockContainer } from "./lock.ts";
+import { findLxcfs, wantsTruth } from "./lxcfs.ts";
 import { runtimeDirectory } from "./places.ts";
 import { apply, compileProgram, ensureRealised } from "./realise.ts";
 import { busyWith } from "./recover.ts";
@@ -71,8 +72,16 @@ export async function startContainer(context: Context, name: string, signal?: Ab
 async function spawnInit(context: Context, name: string, spec: ContainerSpec): Promise<number> {
   const argv = spec.virtual_host?.init?.init_argv ?? [];
   const managed = await makeManaged(context, name, spec);
+  const lxcfs = wantsTruth(spec) ? findLxcfs()?.mountPoint : undefined;
+  // What lxcfs tells is what the cgroup of the init counts.
+  if (lxcfs !== undefined) await apply(context, context.cgroups.leafSteps(name));
+  const entrance = await entranceOf(context, name, spec);
   const { program, pid } = compileSpawn(context.arch, {
-    entrance: { ...(await entranceOf(context, name, spec)), ...(managed && { cloneInto: managed }) },
+    entrance: {
+      ...entrance,
+      ...(managed && { cloneInto: managed }),
+      ...(entrance.isolation && { isolation: { ...entrance.isolation, lxcfs } }),
+    },
     runtimeDirectory: runtimeDirectory(context.places, name),
     locked: true,
     oomFile: context.cgroups.oomFile(name),

@@ -55,6 +55,8 @@ export interface Isolation {
   /** Whether the files of the root show up with the ids inside that they have outside (idmapped mounts). */
   mapsRoot: boolean;
   readOnly: boolean;
+  /** Where lxcfs is mounted, whose files tell about the container; undefined: the kernel's own tell about the machine. */
+  lxcfs: string | undefined;
   /** Whether what it sees of cgroups is its own to change. */
   managesCgroups: boolean;
   mounts: readonly Mount[];

@@ -59,6 +59,7 @@ export function isolationOf(
     rootfs,
     mapsRoot: rootfs !== undefined && rootfs !== "/",
     readOnly: files.read_only ?? false,
+    lxcfs: undefined, // who starts it knows
     managesCgroups: managesCgroups(spec),
     mounts: plannedMounts(files),
     sysctls: (host.sysctl ?? []).map(({ name: key, value }) => [key!, value!]),

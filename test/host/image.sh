@@ -59,6 +59,7 @@ chroot "$work/root" depmod "$release"
 install -m 755 "$here/guest/init" "$work/root/sbin/testhost-init"
 install -m 644 "$here"/guest/testhost.{service,target} "$work/root/etc/systemd/system/"
 mkdir -p "$work/root/host"
+ln -s /dev/null "$work/root/etc/systemd/system/lxcfs.service"
 # For the tests of system containers.
 "$here/system.sh" "$work/root/srv/system"
 echo testhost >"$work/root/etc/hostname"

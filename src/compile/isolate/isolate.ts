@@ -36,6 +36,7 @@ import {
   ownCgroupView,
   startLoopback,
 } from "./namespaces.ts";
+import { mountTruth, openTruth } from "./truth.ts";
 
 /** A slave of the host's mounts sees them come; nothing goes the other way. */
 const MS_PRIVATE = MS.PRIVATE;
@@ -55,6 +56,7 @@ export class Isolate {
   readonly #roots: Register[];
   readonly #binds: Register[];
   readonly #sys: Register | undefined;
+  readonly #lxcfs: Register | undefined;
   readonly #devices: Devices;
   readonly #joined: readonly Joined[];
   readonly #go: { read: Register; write: Register } | undefined;
@@ -86,6 +88,7 @@ export class Isolate {
       setAttributes(b, tree, mountAttributes(b, mount.attributes, { propagation }), { recursive: true });
       return [tree];
     });
+    if (isolation.lxcfs !== undefined) this.#lxcfs = openTruth(b, isolation.lxcfs);
     b.stage("opening devices");
     this.#devices = new Devices(b, { bind: users.kind !== "host" });
     if (!isNew(namespaces.net)) {
@@ -128,6 +131,7 @@ export class Isolate {
       ...this.#binds,
       ...this.#devices.held,
       ...(this.#sys ? [this.#sys] : []),
+      ...(this.#lxcfs ? [this.#lxcfs] : []),
       ...joined,
       ...go,
     ];
@@ -169,6 +173,7 @@ export class Isolate {
     const cgroups = !isNew(namespaces.cgroup) ? "none" : isolation.managesCgroups ? "writable" : "read-only";
     mountKernelFiles(b, inRoot, this.#sys, cgroups, use);
     this.#devices.setUp(inRoot, { ...use, dev: b.register("dev") });
+    if (this.#lxcfs) mountTruth(b, inRoot, this.#lxcfs, use);
     this.#mounts(inRoot, use);
     this.#sysctls(inRoot, use.target);
     hideKernelFiles(b, inRoot, use);

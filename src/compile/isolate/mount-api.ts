@@ -95,9 +95,14 @@ export function attach(b: ProgramBuilder, mount: Register, target: Register): vo
   ]);
 }
 
+/** Attaches it to a path, as the caller sees that. */
+export function attachAt(b: ProgramBuilder, mount: Register, path: string): void {
+  b.syscall("move_mount", [mount, b.string(""), AT_FDCWD, b.string(path), MOVE_MOUNT_F_EMPTY_PATH]);
+}
+
 /** Attaches it on top of `/`, from where pivot_root takes it. */
 export function attachOverRoot(b: ProgramBuilder, mount: Register): void {
-  b.syscall("move_mount", [mount, b.string(""), AT_FDCWD, b.string("/"), MOVE_MOUNT_F_EMPTY_PATH]);
+  attachAt(b, mount, "/");
 }
 
 /** Opens paths below a root, whatever links lie in it. */

@@ -63,5 +63,11 @@ export const FilesystemSpec = message("FilesystemSpec", "The files that the cont
     "Whether the root is an empty file system in memory, in which there is only what is mounted; excludes `rootfs`.",
     { default: "false" },
   ),
+  lxcfs: optional(
+    103,
+    "bool",
+    "Whether files such as `/proc/meminfo` tell about the container and not the machine, once it is started, where lxcfs runs.",
+    { default: "true" },
+  ),
 });
 export interface FilesystemSpec extends Resolved<typeof FilesystemSpec> {}
