@@ -1,7 +1,7 @@
 /**
  * `make bench`: measures lmctfy beside others, in one run, interleaved.
  *
- *   node build/bench/main.js [--quick] [--rounds N] [GROUP…]     groups: isolated exec sandbox run security start library scale memory
+ *   node build/bench/main.js [--quick] [--rounds N] [GROUP…]     groups: isolated exec sandbox run security start library scale memory system
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
@@ -17,12 +17,13 @@ import { sandbox } from "./groups/sandbox.ts";
 import { scale } from "./groups/scale.ts";
 import { security } from "./groups/security.ts";
 import { start } from "./groups/start.ts";
+import { system } from "./groups/system.ts";
 import { leftovers, takeSnapshot } from "./leftovers.ts";
 import { BUILD } from "./paths.ts";
 import { prepare } from "./prepare.ts";
 import { formatTable } from "./report.ts";
 
-const GROUPS = { isolated, exec, sandbox, run, security, start, library, scale, memory };
+const GROUPS = { isolated, exec, sandbox, run, security, start, library, scale, memory, system };
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

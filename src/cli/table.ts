@@ -510,7 +510,7 @@ export const COMMANDS: readonly Command[] = [
     flags: ["config"],
     summary: "prepare the machine",
     about: [
-      "Prepares the machine for containers: directories and the cgroup subtree. After a restart of the machine it makes the cgroups and programs of all containers again, and prints their names; nothing runs in them. What is there already is left alone. The other commands do the same for the container they work on. An InitSpec may be given as an argument or with -c.",
+      "Prepares the machine for containers: directories and the cgroup subtree. After a restart of the machine it makes the cgroups and programs of all containers again, and prints their names; nothing runs in them. In those that run, the files of an lxcfs that was restarted are mounted anew. What is there already is left alone. The other commands do the same for the container they work on. An InitSpec may be given as an argument or with -c.",
       "The systemd unit lmctfy.service does this at each start of the machine: `systemctl enable --now lmctfy`.",
     ],
     json: '{"containers": [{"name": "/web"}]}',
