@@ -19,7 +19,7 @@ CONFIG := package.json package-lock.json tsconfig.json tsconfig.lib.json
 
 # ---- build ------------------------------------------------------------------------------------------------
 
-build: dist/index.js build/.stamp build/test/tool/tool bin/lmctfy  ## bin/lmctfy, the library in dist/, the tests in build/ (default)
+build: dist/index.js build/.stamp build/test/tool/tool build/test/tool/escape bin/lmctfy  ## bin/lmctfy, the library in dist/, the tests in build/ (default)
 
 debian:
 	@scripts/install-debian build
@@ -56,8 +56,8 @@ build/.stamp: $(SOURCES) $(CONFIG) $(EXECUTOR) | packages
 	@mkdir -p build/src && ln -sfn ../../dist/native build/src/native
 	@touch $@
 
-# The fixture program of the integration tests: static, so that it runs in any root file system.
-build/test/tool/tool: test/tool/tool.c | debian
+# The fixture programs of the integration tests: static, so that they run in any root file system.
+build/test/tool/%: test/tool/%.c | debian
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
 

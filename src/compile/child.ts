@@ -1,5 +1,5 @@
 /** The child's part of a run: into the cgroups, bind it to its parent, tidy up, exec. */
-import { AT_FDCWD, CLOSE_RANGE_CLOEXEC, O, PR, SIG_SETMASK, SIGKILL } from "../kernel/constants.ts";
+import { AT_FDCWD, ERRNO, O, PR, SIG_SETMASK, SIGKILL } from "../kernel/constants.ts";
 import { type DataRef, type ProgramBuilder, REPORT_VALUE, type Register } from "../kernel/program.ts";
 import type { Isolation, Joining } from "../resources/isolation.ts";
 import type { ProcessLimit } from "../resources/rlimits.ts";
@@ -51,6 +51,21 @@ export function reportPipe(builder: ProgramBuilder, name: string): ReportPipe {
   };
 }
 
+const REPORT_FD = 3;
+
+/**
+ * In the child, once it has arrived: what it was given of the host goes, and the report moves to the first descriptor after
+ * the standard ones. From here on it follows paths that others choose (its working directory, the command, the `#!` in that),
+ * and one through /proc/self/fd must not lead to the host: closing on exec would be too late, for execve has followed them by then.
+ */
+export function keepReportAlone(builder: ProgramBuilder, { write }: ReportPipe): void {
+  builder.stage("closing what is the host's");
+  builder.syscall("dup3", [write, REPORT_FD, O.CLOEXEC], { tolerate: ERRNO.EINVAL }); // it is that one already
+  builder.syscall("close_range", [REPORT_FD + 1, 0xffffffff, 0]);
+  builder.load(builder.struct([[4, REPORT_FD]], `{${REPORT_FD}}`), 4, write);
+  builder.report(write);
+}
+
 /** Tells the one who waits at the other end of the pipe the pid of the command. */
 export function reportValue(builder: ProgramBuilder, pipe: Register, value: Register): void {
   const report = builder.struct(
@@ -87,6 +102,15 @@ export function enterCgroups(builder: ProgramBuilder, entrance: Entrance): void 
 }
 
 /**
+ * Of the caller's session a process may push keys into the terminal, and signal the caller's process group with kill(0), across
+ * PID namespaces. So those who see another machine have one of their own.
+ */
+export function leaveSession(builder: ProgramBuilder): void {
+  builder.stage("leaving the caller's session");
+  builder.syscall("setsid", []);
+}
+
+/**
  * Ends this process when its parent ends. After the user is set, for that resets it; and the parent may be gone
  * before the call, which getppid then tells.
  */
@@ -102,11 +126,10 @@ export function dieWithParent(builder: ProgramBuilder, parent: Register): void {
 
 /**
  * The same where the parent is in another PID namespace, and getppid tells nothing: the other end of a pipe that only
- * it holds does (struct pollfd: descriptor, events, revents).
+ * it holds does, after `keepReportAlone` (struct pollfd: descriptor, events, revents).
  */
 export function dieWithOuterParent(builder: ProgramBuilder, report: ReportPipe): void {
   builder.stage("binding the command to its parent");
-  builder.syscall("close", [report.read]);
   builder.syscall("prctl", [PR.SET_PDEATHSIG, SIGKILL, 0, 0, 0]);
   const poll = builder.struct(
     [
@@ -145,7 +168,7 @@ export function setLimits(builder: ProgramBuilder, limits: Entrance["limits"] = 
   }
 }
 
-/** The last steps: nothing of ours stays open, signals are the caller's, and the command takes over. */
+/** The last steps: signals are the caller's, and the command takes over. */
 export function execCommand(
   builder: ProgramBuilder,
   mask: DataRef,
@@ -155,7 +178,6 @@ export function execCommand(
 ): void {
   builder.stage("starting the command");
   restoreSignals(builder, mask);
-  builder.syscall("close_range", [3, 0xffffffff, CLOSE_RANGE_CLOEXEC]);
   seal(builder, entrance.security);
   builder.exec(argv, envp);
 }

@@ -26,6 +26,8 @@ import {
   dieWithParent,
   type Entrance,
   execCommand,
+  keepReportAlone,
+  leaveSession,
   reportPipe,
   reportValue,
   restoreSignals,
@@ -115,15 +117,18 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   // ── child ──
   b.place(child);
   starter.arrive(report);
+  keepReportAlone(b, report);
   const bound = b.label();
   const foreground = b.label();
   b.jumpIf(b.mode, "==", 0, foreground);
-  b.stage("detaching from the caller");
-  b.syscall("setsid", []);
-  const nothing = b.syscall("openat", [AT_FDCWD, b.string("/dev/null"), O.RDWR, 0], { into: start });
+  leaveSession(b);
+  const nothing = b.syscall("openat", [AT_FDCWD, b.string("/dev/null"), O.RDWR | O.CLOEXEC, 0], {
+    into: start,
+  });
   for (const target of [0, 1, 2]) b.syscall("dup3", [nothing, target, 0]);
   b.jump(bound);
   b.place(foreground);
+  if (starter.apart) leaveSession(b);
   if (starter.elsewhere) dieWithOuterParent(b, report);
   else dieWithParent(b, self);
   b.place(bound);

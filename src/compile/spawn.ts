@@ -11,6 +11,8 @@ import {
   dieWithParent,
   type Entrance,
   execCommand,
+  keepReportAlone,
+  leaveSession,
   type ReportPipe,
   reportPipe,
   reportValue,
@@ -96,8 +98,10 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   starter.arrive(report);
   b.stage("preparing standard input and output");
   for (const [target, fd] of theirs.entries()) if (fd) b.syscall("dup3", [fd, target, 0]);
+  if (starter.apart && input.stdio.includes("ignore")) openNullInside(b, input.stdio);
+  keepReportAlone(b, report);
   // Without the caller's input it needs no part in the caller's terminal, nor in the signals of its process group.
-  if (input.detached || input.stdio[0] !== "inherit") b.syscall("setsid", []);
+  if (input.detached || input.stdio[0] !== "inherit" || starter.apart) leaveSession(b);
   setLimits(b, input.entrance.limits);
   giveUpRights(b, input.entrance.security, input.user);
   b.stage("changing the working directory");
@@ -112,6 +116,19 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   else execCommand(b, mask, argv, env, input.entrance);
   b.place(end);
   return { program: b.build(), pid, pidfd, pipes: ours };
+}
+
+/**
+ * The container's own null device instead of the host's, of which root in there could change the mode. Where device rules
+ * do not let it, it keeps the host's.
+ */
+function openNullInside(b: ProgramBuilder, stdio: SpawnInput["stdio"]): void {
+  const refused = b.label();
+  const file = [AT_FDCWD, b.string("/dev/null"), O.RDWR | O.CLOEXEC, 0] as const;
+  const nothing = b.syscall("openat", file, { into: "own_null", onError: refused });
+  for (const [target, kind] of stdio.entries())
+    if (kind === "ignore") b.syscall("dup3", [nothing, target, 0]);
+  b.place(refused);
 }
 
 /** The child's ends (undefined = what the executor has) and ours. */

@@ -12,6 +12,8 @@ import { arriveInside, joinNamespaces, openInit } from "./join.ts";
 export class Starter {
   /** Whether the command is in another PID namespace than its caller. */
   readonly elsewhere: boolean;
+  /** Whether the command sees another machine than its caller. */
+  readonly apart: boolean;
   readonly #b: ProgramBuilder;
   readonly #entrance: Entrance;
   readonly #cgroup: Register | undefined;
@@ -27,6 +29,7 @@ export class Starter {
     this.#b = b;
     this.#entrance = entrance;
     const { isolation, joining } = entrance;
+    this.apart = (isolation ?? joining) !== undefined;
     if (joining) this.#init = openInit(b, joining, directory);
     b.stage("starting the command");
     this.#cgroup = openCgroup(b, entrance);

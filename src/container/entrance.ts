@@ -39,9 +39,14 @@ export async function standsAlone(context: Context, name: string, spec: Containe
 /** @throws FAILED_PRECONDITION when it needs another virtual host that does not run */
 export async function entranceOf(context: Context, name: string, spec: ContainerSpec): Promise<Entrance> {
   const { cloneInto, procs } = context.cgroups.enter(name);
-  const entrance = { cloneInto, procs, ...settingsOf(context, await withInherited(context, name, spec)) };
+  const whole = await withInherited(context, name, spec);
+  const settings = settingsOf(context, whole);
   const view = await viewOf(context, name, spec);
-  if (view === undefined) return entrance;
+  if (view === undefined) return { cloneInto, procs, ...settings };
+  // Privileged or not: the caller's keys are none of another machine's.
+  const newKeyring = whole.security_spec?.new_keyring ?? true;
+  const security = settings.security && { ...settings.security, newKeyring };
+  const entrance = { cloneInto, procs, ...settings, security };
   const joining = await joiningOf(context, view.name);
   if (joining !== undefined) {
     return {

@@ -99,9 +99,6 @@ export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 /** rt_sigprocmask(2). */
 export const SIG_SETMASK = 2;
 
-/** close_range(2). */
-export const CLOSE_RANGE_CLOEXEC = 4;
-
 export const SIGCHLD = 17;
 export const SIGKILL = 9;
 export const SIGSYS = 31;

@@ -18,6 +18,8 @@ const repository = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** The fixture program, static: see test/tool/tool.c. */
 export const TOOL = join(repository, "build/test/tool/tool");
+/** Attempts to get out, static: see test/tool/escape.c. */
+export const ESCAPE = join(repository, "build/test/tool/escape");
 /** The command. */
 export const COMMAND = join(repository, "bin/lmctfy");
 

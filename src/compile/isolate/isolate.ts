@@ -12,7 +12,7 @@ import { CLONE, MNT_DETACH, MOUNT_ATTR, MS, O } from "../../kernel/constants.ts"
 import type { ProgramBuilder, Register } from "../../kernel/program.ts";
 import { type Isolation, isNew } from "../../resources/isolation.ts";
 import { Devices } from "./devices.ts";
-import { hideKernelFiles, mountKernelFiles, type Scratch } from "./kernel-files.ts";
+import { KernelFiles, type Scratch } from "./kernel-files.ts";
 import {
   attach,
   attachOverRoot,
@@ -171,12 +171,13 @@ export class Isolate {
     b.syscall("umask", [0]);
     const inRoot = new InRoot(b, this.#root);
     const cgroups = !isNew(namespaces.cgroup) ? "none" : isolation.managesCgroups ? "writable" : "read-only";
-    mountKernelFiles(b, inRoot, this.#sys, cgroups, use);
-    this.#devices.setUp(inRoot, { ...use, dev: b.register("dev") });
-    if (this.#lxcfs) mountTruth(b, inRoot, this.#lxcfs, use);
+    const kernelFiles = new KernelFiles(b, inRoot, this.#sys, cgroups, use);
+    const dev = b.register("dev");
+    this.#devices.setUp(inRoot, { ...use, dev });
+    if (this.#lxcfs) mountTruth(b, kernelFiles, dev, this.#lxcfs, use);
     this.#mounts(inRoot, use);
-    this.#sysctls(inRoot, use.target);
-    hideKernelFiles(b, inRoot, use);
+    this.#sysctls(kernelFiles, use);
+    kernelFiles.hide(dev);
 
     b.stage("entering the root filesystem");
     if (isolation.readOnly) {
@@ -230,20 +231,17 @@ export class Isolate {
   }
 
   /** Through the /proc that was just mounted, by names that have been checked. */
-  #sysctls(inRoot: InRoot, fd: Register): void {
+  #sysctls(kernelFiles: KernelFiles, { mount: sys, target: fd }: Scratch): void {
     const b = this.#b;
     const { sysctls } = this.#isolation;
     if (sysctls.length === 0) return;
-    const proc = b.register("proc");
-    inRoot.open("/proc", proc);
+    kernelFiles.open("/proc/sys", sys);
     for (const [name, value] of sysctls) {
       b.stage(`setting the sysctl ${name}`);
-      b.syscall("openat", [proc, b.string(`sys/${name.replaceAll(".", "/")}`), O.WRONLY | O.CLOEXEC, 0], {
-        into: fd,
-      });
+      b.syscall("openat", [sys, b.string(name.replaceAll(".", "/")), O.WRONLY | O.CLOEXEC, 0], { into: fd });
       b.syscall("write", [fd, b.string(value), Buffer.byteLength(value)]);
       b.syscall("close", [fd]);
     }
-    b.syscall("close", [proc]);
+    b.syscall("close", [sys]);
   }
 }

@@ -109,14 +109,13 @@ export function attachOverRoot(b: ProgramBuilder, mount: Register): void {
 export class InRoot {
   readonly #b: ProgramBuilder;
   readonly #root: Register;
-  readonly #at: Register;
+  #scratch: Register | undefined;
   readonly #how: DataRef;
 
   /** @param flags what `open` opens with; for places to mount on, O_PATH */
   constructor(b: ProgramBuilder, root: Register, flags: number = O.PATH) {
     this.#b = b;
     this.#root = root;
-    this.#at = b.register("at");
     this.#how = b.struct(
       [
         [8, flags | O.CLOEXEC],
@@ -144,14 +143,16 @@ export class InRoot {
     const parts = relative(path)
       .split("/")
       .filter(part => part !== "." && part !== "");
-    this.open("/", this.#at);
+    this.#scratch ??= b.register("at");
+    const at = this.#scratch;
+    this.open("/", at);
     for (const [i, part] of parts.entries()) {
       const last = i === parts.length - 1;
       if (last && kind === "file") {
-        b.syscall("mknodat", [this.#at, b.string(part), S_IFREG | 0o644, 0], { tolerate: ERRNO.EEXIST });
-      } else b.syscall("mkdirat", [this.#at, b.string(part), 0o755], { tolerate: ERRNO.EEXIST });
-      b.syscall("close", [this.#at]);
-      this.open(parts.slice(0, i + 1).join("/"), last ? into : this.#at);
+        b.syscall("mknodat", [at, b.string(part), S_IFREG | 0o644, 0], { tolerate: ERRNO.EEXIST });
+      } else b.syscall("mkdirat", [at, b.string(part), 0o755], { tolerate: ERRNO.EEXIST });
+      b.syscall("close", [at]);
+      this.open(parts.slice(0, i + 1).join("/"), last ? into : at);
     }
     b.place(there);
   }

@@ -8,16 +8,8 @@ import { AT_FDCWD, CLONE, MNT_DETACH, MOUNT_ATTR, MS, O, PR } from "../../kernel
 import type { ProgramBuilder, Register } from "../../kernel/program.ts";
 import { reportPipe } from "../child.ts";
 import { clone3 } from "../clone.ts";
-import type { Scratch } from "./kernel-files.ts";
-import {
-  attach,
-  attachAt,
-  cloneAt,
-  cloneTree,
-  type InRoot,
-  mountAttributes,
-  setAttributes,
-} from "./mount-api.ts";
+import type { KernelFiles, Scratch } from "./kernel-files.ts";
+import { attach, attachAt, cloneAt, cloneTree, InRoot, mountAttributes, setAttributes } from "./mount-api.ts";
 
 /** Those that lxcfs and every kernel have (slabinfo it leaves empty). */
 export const TRUTHS = [
@@ -33,8 +25,8 @@ export const TRUTHS = [
 
 const UMOUNT_NOFOLLOW = 8;
 const SAFE = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC | MOUNT_ATTR.RDONLY;
-/** Something that is there in any case, below which it is mounted for a moment. */
-const ASIDE = "/dev/shm";
+/** Something in /dev that is there in any case, on which it is mounted for a moment. */
+const ASIDE = "shm";
 
 /** In the parent: the mount of lxcfs, as a descriptor. */
 export function openTruth(b: ProgramBuilder, path: string): Register {
@@ -44,18 +36,30 @@ export function openTruth(b: ProgramBuilder, path: string): Register {
   return tree;
 }
 
-/** In the child, whose /proc and /sys are there: an lxcfs that has just gone leaves the kernel's own files. */
-export function mountTruth(b: ProgramBuilder, inRoot: InRoot, tree: Register, use: Scratch): void {
+/**
+ * In the child, whose /proc and /sys are there: an lxcfs that has just gone leaves the kernel's own files. All by descriptors of
+ * mounts (see KernelFiles).
+ *
+ * @param dev the container's /dev
+ */
+export function mountTruth(
+  b: ProgramBuilder,
+  kernelFiles: KernelFiles,
+  dev: Register,
+  tree: Register,
+  use: Scratch,
+): void {
   b.stage("mounting lxcfs");
   const aside = b.register("aside");
-  inRoot.open(ASIDE, aside);
+  new InRoot(b, dev).open(ASIDE, aside);
   attach(b, tree, aside);
-  for (const fd of [tree, aside]) b.syscall("close", [fd]);
+  b.syscall("close", [aside]);
+  const inTree = new InRoot(b, tree);
   for (const path of TRUTHS) {
     const missing = b.label();
     const missingThere = b.label();
-    inRoot.open(`${ASIDE}${path}`, aside, missing);
-    inRoot.open(path, use.target, missingThere);
+    inTree.open(path, aside, missing);
+    kernelFiles.open(path, use.target, missingThere);
     cloneAt(b, aside, use.mount);
     attach(b, use.mount, use.target);
     for (const fd of [use.mount, use.target]) b.syscall("close", [fd]);
@@ -63,10 +67,9 @@ export function mountTruth(b: ProgramBuilder, inRoot: InRoot, tree: Register, us
     b.syscall("close", [aside]);
     b.place(missing);
   }
-  inRoot.open(ASIDE, aside);
-  b.syscall("fchdir", [aside]);
+  b.syscall("fchdir", [tree]);
   b.syscall("umount2", [b.string("."), MNT_DETACH]);
-  b.syscall("close", [aside]);
+  b.syscall("close", [tree]);
 }
 
 /**

@@ -61,7 +61,7 @@ export const SecuritySpec = message(
       103,
       "bool",
       "Whether commands have an empty session keyring of their own, instead of the caller's.",
-      { default: "true" },
+      { default: "true, also in a privileged virtual host" },
     ),
     privileged: optional(
       104,
