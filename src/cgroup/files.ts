@@ -20,12 +20,40 @@ const HALF_PAGE = 2048;
 
 /** The text of a control file; undefined when it is not there or does not apply to this cgroup. */
 export function readControl(path: string): string | undefined {
+  return read(path, (length, file) => {
+    const text = scratch.toString("utf8", 0, length);
+    return length < HALF_PAGE ? text : text + readRest(file);
+  });
+}
+
+/** The number in a control file that holds one; -1 for `max`. Undefined also when it holds something else. */
+export function readControlNumber(path: string): bigint | undefined {
+  return read(path, length => numberIn(scratch, length));
+}
+
+const [ZERO, NINE, MINUS, NEWLINE, SMALL_M] = [48, 57, 45, 10, 109];
+
+/** Without a text in between: there are nine such files for each container whose statistics are read. */
+function numberIn(bytes: Uint8Array, length: number): bigint | undefined {
+  const end = bytes[length - 1] === NEWLINE ? length - 1 : length;
+  if (end === 3 && bytes[0] === SMALL_M) return -1n;
+  let at = bytes[0] === MINUS ? 1 : 0;
+  if (at === end) return undefined;
+  let number = 0;
+  for (; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte < ZERO || byte > NINE) return undefined;
+    number = number * 10 + (byte - ZERO);
+  }
+  if (!Number.isSafeInteger(number)) return BigInt(scratch.toString("latin1", 0, end));
+  return BigInt(bytes[0] === MINUS ? -number : number);
+}
+
+function read<T>(path: string, take: (length: number, file: number) => T): T | undefined {
   let file: number | undefined;
   try {
     file = openSync(path, constants.O_RDONLY);
-    const length = readSync(file, scratch, 0, scratch.length, null);
-    const text = scratch.toString("utf8", 0, length);
-    return length < HALF_PAGE ? text : text + readRest(file);
+    return take(readSync(file, scratch, 0, scratch.length, null), file);
   } catch (error) {
     // EOPNOTSUPP: cgroup.procs of a threaded cgroup, whose processes its domain lists.
     if (isGone(error) || errnoOf(error) === "EOPNOTSUPP") return undefined;

@@ -1,6 +1,6 @@
 /** Numbers in control files. */
 import type { Cgroups } from "../cgroup/driver.ts";
-import { readControl } from "../cgroup/files.ts";
+import { readControl, readControlNumber } from "../cgroup/files.ts";
 import type { Controller } from "../cgroup/layout.ts";
 import type { PressureStats } from "../spec/index.ts";
 
@@ -22,7 +22,8 @@ export function readNumber(
   controller: Controller,
   file: string,
 ): bigint | undefined {
-  return parseNumber(readText(cgroups, name, controller, file));
+  const path = cgroups.controllerFile(name, controller, file);
+  return path === undefined ? undefined : readControlNumber(path);
 }
 
 /** The first number of a text; -1 for `max`. */
