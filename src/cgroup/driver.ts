@@ -76,6 +76,8 @@ export interface Cgroups {
   managedSteps(name: string, owner: Owner): HostStep[];
   /** Where that init is born; only with version 2. */
   managedDirectory(name: string): string | undefined;
+  /** The processes that are in it and below; none without it. */
+  managedPids(name: string): number[];
   /** Removes it with all that the init made in it, when nobody is there any more; none is fine. */
   removeManaged(name: string): Promise<void>;
   /** Moves processes into the container, all or none; the function it gives undoes that and tells who could not go back. */
@@ -167,6 +169,10 @@ export function openCgroups(options: CgroupOptions = {}): Cgroups {
     leafSteps: name => trees.flatMap(tree => tree.leafSteps(name)),
     managedSteps: (name, owner) => trees.flatMap(tree => tree.managedSteps(name, owner)),
     managedDirectory: name => unified && `${unified.directory(name)}/${MANAGED}`,
+    managedPids(name) {
+      const directory = this.managedDirectory(name);
+      return directory === undefined ? [] : collectIds(walk(directory), "cgroup.procs");
+    },
     async removeManaged(name) {
       if (unified) await removeManaged(unified, name);
     },

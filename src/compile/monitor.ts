@@ -24,7 +24,6 @@ export const OOM_TEXT_SIZE = 512;
  */
 export const EXIT_RECORD = {
   magic: 0x58454d4c, // "LMEX"
-  initMagic: 0x49454d4c, // "LMEI": that of an init
   pid: 4,
   status: 8,
   time: 16,
@@ -35,6 +34,8 @@ export const EXIT_RECORD = {
 } as const;
 
 export const EXIT_FILE = "_exit";
+/** That of an init: what ends with it has monitors as well, and they write at the same moment. */
+export const INIT_EXIT_FILE = "_exit-init";
 
 const CLOCK_REALTIME = 0;
 
@@ -65,8 +66,8 @@ export function waitAndRecord(
     record: DataRef;
     runtimeDirectory: string;
     oomFile: string | undefined;
-    /** The compiled program relies on the command: without it `run` goes the long way, and has another one made. */
-    dropsProgram?: boolean;
+    /** The compiled program relies on an init: without it `run` goes the long way, and has another one made. */
+    isInit?: boolean;
   },
 ): void {
   const { pid, record, runtimeDirectory, oomFile } = options;
@@ -74,14 +75,15 @@ export function waitAndRecord(
   builder.stage("waiting for the command");
   const status = builder.wait(pid, { rusage: at(EXIT_RECORD.rusage, RUSAGE_SIZE) });
   builder.stage("recording its end");
-  builder.store(at(0, 4), options.dropsProgram ? EXIT_RECORD.initMagic : EXIT_RECORD.magic, 4);
+  builder.store(at(0, 4), EXIT_RECORD.magic, 4);
   builder.store(at(EXIT_RECORD.pid, 4), pid, 4);
   builder.store(at(EXIT_RECORD.status, 4), status, 4);
   builder.syscall("clock_gettime", [CLOCK_REALTIME, at(EXIT_RECORD.time, 16)]);
   const fd = builder.register("fd");
   if (oomFile !== undefined) readOomFile(builder, oomFile, at(EXIT_RECORD.after, OOM_TEXT_SIZE), fd);
 
-  const prefix = `${runtimeDirectory}/_new${EXIT_FILE}.`;
+  const file = options.isInit ? INIT_EXIT_FILE : EXIT_FILE;
+  const prefix = `${runtimeDirectory}/_new${file}.`;
   const temporary = builder.bytes(Buffer.concat([Buffer.from(prefix), Buffer.alloc(24)]), `"${prefix}PID"`);
   builder.store(builder.slice(temporary, Buffer.byteLength(prefix), 24), pid, STORE_DECIMAL);
   const gone = builder.label();
@@ -92,13 +94,13 @@ export function waitAndRecord(
   builder.syscall("write", [fd, record, EXIT_RECORD.size]);
   builder.syscall(
     "renameat",
-    [AT_FDCWD, temporary, AT_FDCWD, builder.string(`${runtimeDirectory}/${EXIT_FILE}`)],
+    [AT_FDCWD, temporary, AT_FDCWD, builder.string(`${runtimeDirectory}/${file}`)],
     {
       onError: "ignore",
     },
   );
   builder.place(gone);
-  if (options.dropsProgram) {
+  if (options.isInit) {
     builder.syscall("unlinkat", [AT_FDCWD, builder.string(`${runtimeDirectory}/_run.prog`), 0], {
       onError: "ignore",
     });

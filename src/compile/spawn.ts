@@ -201,7 +201,7 @@ function startMonitor(
     record,
     runtimeDirectory: input.runtimeDirectory,
     oomFile: input.oomFile,
-    dropsProgram: input.isInit ?? false,
+    isInit: input.isInit ?? false,
   });
   b.place(inParent);
   for (const ending of [answer.write, report.write, report.read]) b.syscall("close", [ending]);

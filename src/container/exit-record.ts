@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { EXIT_FILE, EXIT_RECORD, OOM_TEXT_SIZE } from "../compile/monitor.ts";
+import { EXIT_FILE, EXIT_RECORD, INIT_EXIT_FILE, OOM_TEXT_SIZE } from "../compile/monitor.ts";
 import { errnoOf, fromSystemError } from "../errors.ts";
 import { readRusage } from "../kernel/rusage.ts";
 import { oomBetween } from "./oom.ts";
@@ -16,9 +16,17 @@ const SHUTDOWNS: Record<number, NonNullable<DetachedEnd["shutdown"]>> = {
   [constants.signals.SIGHUP]: "reboot",
 };
 
-/** How the container's last detached command ended; undefined when none has. */
+/** How the container's last detached command or its init ended, whatever was later; undefined when none has. */
 export function readExitRecord(places: Places, name: string): DetachedEnd | undefined {
-  const path = join(runtimeDirectory(places, name), EXIT_FILE);
+  const command = readRecord(places, name, EXIT_FILE);
+  const init = readRecord(places, name, INIT_EXIT_FILE);
+  if (command === undefined || init === undefined) return init ?? command;
+  // The kernel lets an init end only after all others.
+  return command.endedAt > init.endedAt ? command : init;
+}
+
+function readRecord(places: Places, name: string, file: string): DetachedEnd | undefined {
+  const path = join(runtimeDirectory(places, name), file);
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -26,9 +34,7 @@ export function readExitRecord(places: Places, name: string): DetachedEnd | unde
     if (errnoOf(error) === "ENOENT") return undefined;
     throw fromSystemError(error, "read", path);
   }
-  if (bytes.length !== EXIT_RECORD.size) return undefined;
-  const kind = bytes.readUInt32LE(0);
-  if (kind !== EXIT_RECORD.magic && kind !== EXIT_RECORD.initMagic) return undefined;
+  if (bytes.length !== EXIT_RECORD.size || bytes.readUInt32LE(0) !== EXIT_RECORD.magic) return undefined;
   const text = (at: number): string => bytes.toString("utf8", at, at + OOM_TEXT_SIZE).replace(/\0.*$/s, "");
   const end = {
     status: bytes.readUInt32LE(EXIT_RECORD.status),
@@ -37,7 +43,7 @@ export function readExitRecord(places: Places, name: string): DetachedEnd | unde
   const oom = oomBetween(text(EXIT_RECORD.before), text(EXIT_RECORD.after));
   const seconds = Number(bytes.readBigInt64LE(EXIT_RECORD.time));
   const nanoseconds = Number(bytes.readBigInt64LE(EXIT_RECORD.time + 8));
-  const shutdown = kind === EXIT_RECORD.initMagic ? SHUTDOWNS[end.status & 0x7f] : undefined;
+  const shutdown = file === INIT_EXIT_FILE ? SHUTDOWNS[end.status & 0x7f] : undefined;
   return {
     ...describeEnd(end, { oom, aborted: false }),
     pid: bytes.readUInt32LE(EXIT_RECORD.pid),

@@ -140,9 +140,13 @@ export async function stopContainer(
   const init = await initOf(context, name);
   if (init === undefined) return;
   const own = (spec.virtual_host?.init?.init_argv ?? []).length > 0;
-  const told = own ? [init] : cgroups.pids(name, { recursive: true }).filter(pid => pid !== init);
-  for (const pid of told) tell(pid, own ? stopSignal(spec, init) : constants.signals.SIGTERM);
-  const others = (): boolean => cgroups.pids(name, { recursive: true }).some(pid => own || pid !== init);
+  const all = (): number[] => cgroups.pids(name, { recursive: true });
+  // What is not the init's own, an init of the user's does not know: systemd would wait ten seconds for its end.
+  const there = all(); // before it is asked which are whose: what is born meanwhile is nobody's to tell
+  const its = new Set(!own ? [init] : managesCgroups(spec) ? cgroups.managedPids(name) : there);
+  for (const pid of there) if (!its.has(pid)) tell(pid, constants.signals.SIGTERM);
+  if (own) tell(init, stopSignal(spec, init));
+  const others = (): boolean => all().some(pid => own || pid !== init);
   await becomes(() => !others(), graceMs, signal);
   await endAll(context, name, spec);
 }

@@ -37,16 +37,12 @@ async function boot(container: Container): Promise<number> {
   return pid;
 }
 
+/** It has ended by itself, and that is recorded. */
 async function ended(container: Container): Promise<void> {
   await eventually(
-    () => container.pids({ recursive: true }),
-    pids => pids.length === 0,
-    "its processes",
-  );
-  await eventually(
-    () => container.lastExit(),
-    end => end !== undefined,
-    "the record of its end",
+    () => container.initPid(),
+    pid => pid === undefined,
+    "its init",
   );
 }
 
@@ -86,6 +82,27 @@ test("systemd brings up all its units, as nobody outside, and stop shuts it down
     "",
   );
   assert.match(await output(box, "sh", "-c", "echo 1 >/sys/fs/cgroup/cgroup.freeze"), /denied|nonexistent/i);
+  // Nor are they by mounts of its own.
+  const views = readLayout().hierarchies.map(({ version, controllers }) =>
+    version === 2 ? "mount -t cgroup2 none /mnt" : `mount -t cgroup -o ${controllers.join()} none /mnt`,
+  );
+  const files = [
+    "memory.max",
+    "memory.limit_in_bytes",
+    "pids.max",
+    "cpuset.cpus",
+    "cpu.max",
+    "cgroup.max.depth",
+    "tasks",
+  ];
+  for (const view of views) {
+    const tries = files.map(file => `(echo 1 >/mnt/${file}) 2>/dev/null && echo changed ${file}`).join("; ");
+    assert.equal(
+      await output(box, "sh", "-c", `${view} && echo there; ${tries}; umount /mnt`),
+      "there\n",
+      view,
+    );
+  }
   // What it may do is within its own: not the machine's kernel, clock or devices.
   assert.match(await output(box, "mknod", "/root/disk", "b", "8", "0"), /not permitted/);
   assert.match(await output(box, "date", "-s", "2001-01-01"), /not permitted/);
