@@ -7,7 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { COMMAND, eventually, Rig, TOOL } from "../rig/rig.ts";
 
 const POINTS = Number(process.env.LMCTFY_KILL_POINTS ?? 200);
-const SPEC = "cpu:{max_limit:500} memory:{limit:50000000} pids:{limit:20}";
+const SPEC =
+  "cpu:{max_limit:500} memory:{limit:50000000} pids:{limit:20} device:{isolated:true} monitoring:{enable_perf_counters:true}";
 
 /** Starts the command and kills it after a part of its usual time; whether it was killed before its end. */
 async function killed(rig: Rig, args: readonly string[], delay: number): Promise<boolean> {
@@ -31,8 +32,12 @@ async function duration(rig: Rig, args: readonly string[]): Promise<number> {
   return performance.now() - begin;
 }
 
-/** What the next command finds, whatever it is: names that exist, and no cgroup or file of any other. */
-async function assertConsistent(rig: Rig, point: string): Promise<string[]> {
+/**
+ * What the next command finds, whatever it is: names that exist, and no cgroup or file of any other.
+ *
+ * @param counts whether the victim, if it exists, has performance counters
+ */
+async function assertConsistent(rig: Rig, point: string, { counts = false } = {}): Promise<string[]> {
   const { code, stdout, stderr } = await rig.command(["list", "-v", "/"]);
   assert.deepEqual([code, stderr], [0, ""], point);
   const names = stdout.split("\n").filter(Boolean);
@@ -40,11 +45,15 @@ async function assertConsistent(rig: Rig, point: string): Promise<string[]> {
     !["victim", "keeper"].some(name => names.includes(`/${name}`) && path.includes(`/${name}`));
   const cgroups = rig.cgroups().filter(path => /\/(victim|keeper)(\/|$)/.test(path));
   assert.deepEqual(cgroups.filter(foreign), [], `${point}: cgroups are left`);
+  const files = rig.files().filter(path => foreign(`/${path}`));
+  const counting = files.filter(path => path.startsWith("run/counting/"));
   assert.deepEqual(
-    rig.files().filter(path => foreign(`/${path}`)),
+    files.filter(path => !counting.includes(path)),
     [],
     `${point}: files are left`,
   );
+  const counted = names.filter(name => name === "/keeper" || counts);
+  assert.equal(counting.length, counted.length, `${point}: counters are left`);
   assert.ok(names.includes("/keeper"), `${point}: another container was lost`);
   return names;
 }
@@ -65,7 +74,7 @@ test(`kill -9 at ${POINTS} random points`, { timeout: 900_000 }, async t => {
     switch (point % 4) {
       case 0: {
         if (await killed(rig, ["create", "/victim", SPEC], random(times.create))) hits++;
-        const names = await assertConsistent(rig, `${what}, create`);
+        const names = await assertConsistent(rig, `${what}, create`, { counts: true });
         if (names.includes("/victim")) await (await rig.lmctfy.get("/victim")).destroy();
         break;
       }
@@ -102,13 +111,14 @@ test(`kill -9 at ${POINTS} random points`, { timeout: 900_000 }, async t => {
         break;
       }
       default: {
-        const container = await rig.create("/victim", { memory: { limit: 50_000_000 } });
+        const spec = { memory: { limit: 50_000_000n }, monitoring: { enable_perf_counters: true } };
+        const container = await rig.create("/victim", spec);
         const command = await container.run(["sleep", "1000"], { stdio: "ignore" });
         if (await killed(rig, ["destroy", "-f", "/victim"], random(times.destroy))) hits++;
-        const names = await assertConsistent(rig, `${what}, destroy`);
+        const names = await assertConsistent(rig, `${what}, destroy`, { counts: true });
         // it is whole or it is gone
         if (names.includes("/victim")) {
-          assert.deepEqual(await container.spec(), { memory: { limit: 50_000_000n } });
+          assert.deepEqual(await container.spec(), spec);
           assert.equal((await rig.tool(container, "exit", "7")).exitCode, 7);
           await container.destroy({ force: true });
         }

@@ -123,7 +123,7 @@ export class Rig implements AsyncDisposable {
   /** Files of this root, without the directories that every root has. */
   files(): string[] {
     return readdirSync(this.root, { recursive: true, encoding: "utf8" })
-      .filter(path => !/^(lib|run)(\/(containers|pending))?$/.test(path))
+      .filter(path => !/^(lib|run)(\/(containers|pending|counting))?$/.test(path))
       .sort();
   }
 
