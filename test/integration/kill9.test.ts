@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { COMMAND, eventually, Rig, TOOL } from "../rig/rig.ts";
 
-const POINTS = Number(process.env.LMCTFY_KILL_POINTS ?? 200);
+/** Fewer where everything takes ten times as long. */
+const POINTS = Number(process.env.LMCTFY_KILL_POINTS ?? (existsSync("/host/exchange") ? 80 : 200));
 const SPEC =
   "cpu:{max_limit:500} memory:{limit:50000000} pids:{limit:20} device:{isolated:true} monitoring:{enable_perf_counters:true}";
 
