@@ -196,7 +196,7 @@ static const char *check_variant(const struct view *v, const struct op *o)
 			return "unknown variant";
 		return data_extent(o->arg[0]) < o->nr ? "extent too small" : 0;
 	case OP_EXEC:
-		if (o->nr > EXEC_CLI)
+		if (o->nr > EXEC_SEALED)
 			return "unknown variant";
 		if (o->kind[0] == KIND_DATA)
 			why = check_vector(v, o->arg[0], 16);

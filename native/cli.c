@@ -5,6 +5,7 @@
 
 #define CLI "/../libexec/lmctfy/cli"
 #define CALLERS "LMCTFY_CALLER_"
+#define PLACE "LMCTFY_EXECUTABLE="
 
 /* What a JavaScript runtime, its TLS library or the C library takes code, files or options from. */
 static const char *const injectors[] = {
@@ -49,18 +50,59 @@ static char **scrubbed(char **envp)
 	return copy;
 }
 
-/* The real place of this executable, so that no caller's argv[0], PATH or working directory has a say. The link
- * does not end with NUL; its length leaves room for what is appended. */
+enum { LONGEST_PATH = 4096 };
+
+/* The real place of this executable, or the one that it had before it was sealed. The link does not end with NUL; the length leaves room for
+ * what is appended. */
+static long place_of(char *path, uint64_t size, char **envp)
+{
+	long n = sys6(__NR_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path, size, 0, 0);
+
+	if (n != 1 || *path != '/')
+		return n == (long)size ? -ENAMETOOLONG : n;
+	for (; envp && *envp; envp++)
+		if (text_begins(*envp, PLACE)) {
+			uint64_t length = text_length(*envp) - (sizeof(PLACE) - 1);
+
+			if (length >= size)
+				return -ENAMETOOLONG;
+			memcpy(path, *envp + sizeof(PLACE) - 1, length);
+			return (long)length;
+		}
+	return -ENOENT;
+}
+
+char **cli_place(char **envp)
+{
+	uint64_t count = 0;
+	char **copy;
+	long n;
+
+	while (envp && envp[count])
+		count++;
+	copy = map_memory((count + 2) * sizeof(*copy) + sizeof(PLACE) + LONGEST_PATH);
+	if (!copy)
+		return 0;
+	/* Behind the list: the variable, in zeroed memory that its end lies in. */
+	*copy = (char *)(copy + count + 2);
+	memcpy(*copy, PLACE, sizeof(PLACE) - 1);
+	n = place_of(*copy + sizeof(PLACE) - 1, LONGEST_PATH, envp);
+	if (is_error(n))
+		(*copy)[sizeof(PLACE) - 1] = 0;
+	for (uint64_t i = 0; i < count; i++)
+		copy[i + 1] = envp[i];
+	return copy;
+}
+
+/* No caller's argv[0], PATH or working directory has a say. */
 int cli_exec(char **argv, char **envp)
 {
-	char path[4096], here[1];
-	long n = sys6(__NR_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path, sizeof(path) - sizeof(CLI), 0, 0);
+	char path[LONGEST_PATH], here[1];
+	long n = place_of(path, sizeof(path) - sizeof(CLI), envp);
 	char **env;
 
 	if (is_error(n))
 		return (int)-n;
-	if (n == (long)(sizeof(path) - sizeof(CLI)))
-		return ENAMETOOLONG;
 	while (n > 0 && path[n - 1] != '/')
 		n--;
 	if (n == 0)

@@ -6,4 +6,7 @@
  * would make the runtime load code or options of the caller's choice. argv may be null. */
 int cli_exec(char **argv, char **envp);
 
+/* An environment in which the directory is known also to an executable that has no path (seal.h); null = no memory. */
+char **cli_place(char **envp);
+
 #endif

@@ -1,6 +1,7 @@
 /* exec: execve with the search that execvp does, without its fallback to a shell. */
 #include "cli.h"
 #include "program.h"
+#include "seal.h"
 #include "sys.h"
 #include "text.h"
 
@@ -71,6 +72,8 @@ int op_exec(struct machine *m, const struct op *o)
 	char **argv = o->kind[0] == KIND_DATA ? vector(m, o->arg[0]) : m->argv;
 	char **envp = o->kind[1] == KIND_DATA ? vector(m, o->arg[1]) : m->envp;
 
+	if (o->nr == EXEC_SEALED)
+		return seal(m->serve || m->child ? 0 : m->words, m->envp);
 	/* The resident executor must not turn into something else; its children may. */
 	if (m->serve && !m->child)
 		return EPERM;

@@ -209,7 +209,7 @@ static int no_cli(int error)
 }
 
 /* Which part of the hot path said no: one of the reasons of --hot-run. Null: the program ran to its end. */
-static const char *hot_run(struct machine *m, const char *name, int detached, char **command, char **envp)
+static const char *hot_run(struct machine *m, const char *name, int detached, char **command, char **words, char **envp)
 {
 	long directory = open_container(envp, name), fd;
 	struct loaded l;
@@ -230,6 +230,7 @@ static const char *hot_run(struct machine *m, const char *name, int detached, ch
 		return "refused";
 	m->argv = command;
 	m->envp = envp;
+	m->words = words;
 	m->reg[0] = detached;
 	m->reg[2] = directory;
 	return machine_run(m) ? "failed" : 0;
@@ -284,7 +285,7 @@ int front(int argc, char **argv, char **envp)
 	first = name + 1 + (text_is(argv[name + 1], "--") && argc > name + 2);
 	shell[2] = argv[first];
 	why = hot_run(&m, argv[name], detached,
-		      argc == first + 1 && text_has(argv[first], ' ') ? shell : argv + first, envp);
+		      argc == first + 1 && text_has(argv[first], ' ') ? shell : argv + first, argv, envp);
 	if (why)
 		return hot_failed(&m, why, mask, argc, argv, envp);
 	return detached ? print_pid(m.reg[1]) : 0;

@@ -1,6 +1,7 @@
 /* Which of its two things this executable is: the executor (`--executor …`), or the command. */
 #include "front.h"
 #include "load.h"
+#include "seal.h"
 #include "serve.h"
 #include "sys.h"
 #include "text.h"
@@ -28,7 +29,7 @@ static int open_checked(const char *file, struct loaded *l)
 	return complain(file, why.text, 0);
 }
 
-static int run_file(const char *file, char **arguments, char **envp)
+static int run_file(const char *file, char **arguments, char **words, char **envp)
 {
 	struct machine m;
 	struct loaded l;
@@ -40,6 +41,7 @@ static int run_file(const char *file, char **arguments, char **envp)
 		return complain(file, "", ENOMEM);
 	m.argv = arguments;
 	m.envp = envp;
+	m.words = words;
 	signal_default(SIGCHLD);	/* ignored, it would lose how children end */
 	return machine_run(&m) ? complain_failure(&m) : 0;
 }
@@ -61,12 +63,14 @@ static int executor(int argc, char **argv, char **envp)
 	struct loaded loaded;
 
 	if (text_is(what, "run") && argc > 3)
-		return run_file(argv[3], argv + 4, envp);
+		return run_file(argv[3], argv + 4, argv, envp);
 	if (text_is(what, "check") && argc == 4)
 		return open_checked(argv[3], &loaded);
 	if (text_is(what, "serve") && argc <= 4) {
 		int fd = argc == 4 ? number(argv[3]) : 3;
 
+		/* Where it cannot be sealed, the programs for which it matters find that out themselves. */
+		seal(argv, envp);
 		return fd < 0 ? complain("serve", "not a descriptor number", 0) : serve(fd, envp);
 	}
 	if (text_is(what, "version") && argc == 3) {

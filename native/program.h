@@ -61,6 +61,7 @@ enum {
 	STORE_DECIMAL = 10,
 	EXEC_FILE = 0,
 	EXEC_CLI = 1,
+	EXEC_SEALED = 2,
 	EXIT_CODE = 0,
 	EXIT_WAIT_STATUS = 1,
 
@@ -155,6 +156,7 @@ struct machine {
 	int serve;			/* the first process is the resident executor: it must outlive the program */
 	char **argv;			/* the caller's, for exec; argv may be null */
 	char **envp;
+	char **words;			/* what this process was executed with; null where it may not be executed again */
 	uint32_t step;			/* the failure */
 	int error;
 };

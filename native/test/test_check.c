@@ -160,7 +160,7 @@ static void operations(void)
 	OPERATION(AT_JUMP, "an unknown comparison", "unknown variant", o->nr = 5);
 	OPERATION(AT_LOAD, "a load of 3 bytes", "unknown variant", o->nr = 3);
 	OPERATION(AT_LOAD, "a load of text", "unknown variant", o->nr = STORE_DECIMAL);
-	OPERATION(AT_EXEC, "an unknown exec", "unknown variant", o->nr = 2);
+	OPERATION(AT_EXEC, "an unknown exec", "unknown variant", o->nr = 3);
 	OPERATION(AT_WAIT, "an unknown wait", "unknown variant", o->nr = 1);
 	OPERATION(AT_JOIN, "an unknown join", "unknown variant", o->nr = 1);
 	OPERATION(AT_REPORT, "an unknown report", "unknown variant", o->nr = 1);

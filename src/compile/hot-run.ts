@@ -37,7 +37,7 @@ import { clone3 } from "./clone.ts";
 import { EXIT_RECORD, exitRecord, letGo, OOM_TEXT_SIZE, readOomFile, waitAndRecord } from "./monitor.ts";
 import { refusePaused } from "./paused.ts";
 import { giveUpRights } from "./security.ts";
-import { Starter } from "./starter.ts";
+import { Starter, sealExecutor } from "./starter.ts";
 
 export interface HotRunInput {
   name: string;
@@ -55,6 +55,7 @@ export function compileHotRun(arch: Arch, input: HotRunInput): Program {
   const detached = b.label();
   const pid = b.register("child");
 
+  sealExecutor(b, input.entrance);
   b.stage("locking the container");
   b.syscall("flock", [b.directory, LOCK.SH | LOCK.NB]); // busy: the TypeScript side waits, and says so
   refusePaused(b, input.frozenMark, b.directory);

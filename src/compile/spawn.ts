@@ -23,7 +23,7 @@ import { claimInit, noteInit, WATCH_FD } from "./join.ts";
 import { EXIT_RECORD, exitRecord, letGo, OOM_TEXT_SIZE, readOomFile, waitAndRecord } from "./monitor.ts";
 import { refusePaused } from "./paused.ts";
 import { type Credentials, giveUpRights } from "./security.ts";
-import { Starter } from "./starter.ts";
+import { Starter, sealExecutor } from "./starter.ts";
 
 export interface SpawnInput {
   entrance: Entrance;
@@ -61,6 +61,7 @@ export function compileSpawn(arch: Arch, input: SpawnInput): SpawnProgram {
   const child = b.label();
   const end = b.label();
 
+  sealExecutor(b, input.entrance);
   b.stage("locking the container");
   const directory = [
     AT_FDCWD,

@@ -88,6 +88,19 @@ export class Starter {
   }
 }
 
+/**
+ * First of all: where root in the container is the machine's root, with another root directory, it must not get hold of the executor
+ * and write to it. (Other users may not, and where the root directory is the machine's it lies there anyway.)
+ */
+export function sealExecutor(b: ProgramBuilder, { isolation, joining }: Entrance): void {
+  const isReached = isolation
+    ? isolation.users.kind !== "new" && isolation.rootfs !== "/"
+    : joining !== undefined && !joining.ownUsers;
+  if (!isReached) return;
+  b.stage("keeping the executor from being written to");
+  b.execSealed();
+}
+
 /** Opens the cgroup v2 directory that the child is born in. */
 function openCgroup(b: ProgramBuilder, entrance: Entrance): Register | undefined {
   if (entrance.cloneInto === undefined) return undefined;

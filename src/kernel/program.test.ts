@@ -148,6 +148,7 @@ test("both sides of the format hold the same numbers", t => {
     FLAG_OWNS_FD: program.FLAG_OWNED_FD,
     STORE_DECIMAL: program.STORE_DECIMAL,
     EXEC_CLI: program.EXEC_OWN_CLI,
+    EXEC_SEALED: program.EXEC_SEALED,
     EXIT_WAIT_STATUS: program.EXIT_FROM_STATUS,
     WAIT_REAP_ALL: program.WAIT_REAP_ALL,
     WAIT_FORWARD: program.WAIT_FORWARD_SIGNALS,

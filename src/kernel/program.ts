@@ -33,6 +33,7 @@ export const CONDITION = { always: 0, "==": 1, "!=": 2, "<": 3, ">=": 4 } as con
 /** Variants of operations (`nr`). */
 export const STORE_DECIMAL = 10;
 export const EXEC_OWN_CLI = 1;
+export const EXEC_SEALED = 2;
 export const WAIT_REAP_ALL = 1;
 export const WAIT_FORWARD_SIGNALS = 2;
 export const EXIT_FROM_STATUS = 1;
@@ -283,6 +284,11 @@ export class ProgramBuilder {
     const shown = `execve(${argv?.text ?? "argv"}, ${envp === null ? "environ" : "env"})`;
     const nr = options.ownCli ? EXEC_OWN_CLI : 0;
     this.#push(OP.exec, nr, [argv ?? 0, envp ?? 0], () => shown, { onError: options.onError ?? "fail" });
+  }
+
+  /** Executes this executable again, from a mount that can only be read; goes on where it is sealed (native/seal.c). */
+  execSealed(): void {
+    this.#push(OP.exec, EXEC_SEALED, [0, 0], () => "seal the executor", {});
   }
 
   /** Waits for a child; the register holds its wait status. */

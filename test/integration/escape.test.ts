@@ -6,8 +6,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  accessSync,
   chmodSync,
   closeSync,
+  constants,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -315,6 +317,59 @@ test("nobody inside looks at a command before it executes", async () => {
       assert.match(met, /^ready\nmet \d+\n$/, `${kind}: ${comm}`);
     }
   });
+});
+
+test("the executor is not written to by what it started", async () => {
+  // The probe works: what is no longer executed is opened for writing.
+  const victim = join(files.path, "bin/victim");
+  copyFileSync(ESCAPE, victim);
+  await each(async (kind, box, started) => {
+    if (!started) return;
+    const steal = async (
+      comm: string,
+      start: () => Promise<{ stdin: NodeJS.WritableStream; ended: Promise<unknown> }>,
+    ) => {
+      const thief = await box.run(["/bin/escape", "steal", comm], { stdio: ["ignore", "pipe", "inherit"] });
+      const said = textOf(thief.stdout);
+      const held = once(thief.stdout!, "data");
+      const { stdin, ended } = await start();
+      await held;
+      stdin.end();
+      await ended;
+      return said;
+    };
+    const library = async (argv: string[]) => {
+      const command = await box.run(argv, { stdio: ["pipe", "ignore", "ignore"] });
+      return { stdin: command.stdin!, ended: command.exited };
+    };
+    if (kind === "root")
+      assert.match(
+        await steal("victim", () => library(["/bin/victim", "listen", "x"])),
+        /overwrite done/,
+        "the probe sees",
+      );
+    // As with `#!/proc/self/exe`: what executes it is what it executes.
+    symlinkSync("/proc/self/exe", join(files.path, `bin/self-${kind}`));
+    const byCommand = await steal(`self-${kind}`, async () => {
+      const command = spawn(COMMAND, ["run", box.name, `/bin/self-${kind}`, "--executor", "run", "-"], {
+        env: { ...process.env, LMCTFY_ROOT: rig.root },
+        stdio: ["pipe", "ignore", "ignore"],
+      });
+      return { stdin: command.stdin!, ended: once(command, "exit") };
+    });
+    assert.match(byCommand, /overwrite (EROFS|EACCES)/, kind);
+  });
+  const resident = readdirSync("/proc")
+    .filter(pid => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    .filter(
+      pid => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === String(process.pid),
+    )
+    .find(pid => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("\0serve\0"));
+  assert.throws(
+    () => accessSync(`/proc/${resident}/exe`, constants.W_OK),
+    { code: "EROFS" },
+    "the library's",
+  );
 });
 
 test("keys of the caller are not had", async () => {

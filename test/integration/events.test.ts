@@ -40,7 +40,7 @@ function executorOf(): number {
 
 function isExecutor(pid: number): boolean {
   try {
-    return /\/native\/executor-/.test(readlinkSync(`/proc/${pid}/exe`));
+    return /\/native\/executor-/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0]!);
   } catch {
     return false;
   }
