@@ -105,7 +105,8 @@ build/man/.stamp: libexec/lmctfy/cli
 	@touch $@
 
 share := $(DESTDIR)$(PREFIX)/share
-unit := $(DESTDIR)$(PREFIX)/lib/systemd/system/lmctfy.service
+units := lmctfy.service lxcfs.service.d/lmctfy.conf
+systemd := $(DESTDIR)$(PREFIX)/lib/systemd/system
 completions := $(share)/bash-completion/completions/lmctfy $(share)/zsh/site-functions/_lmctfy $(share)/fish/vendor_completions.d/lmctfy.fish
 
 install: build man  ## into PREFIX (/usr/local), below DESTDIR
@@ -113,15 +114,15 @@ install: build man  ## into PREFIX (/usr/local), below DESTDIR
 	install -D -m 755 libexec/lmctfy/cli $(DESTDIR)$(PREFIX)/libexec/lmctfy/cli
 	install -d $(share)/man/man1
 	install -m 644 build/man/*.1 $(share)/man/man1
-	install -d $(dir $(unit))
-	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/lmctfy.service >$(unit)
-	chmod 644 $(unit)
+	install -d $(dir $(units:%=$(systemd)/%))
+	for unit in $(units); do \
+	  sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/$$unit >$(systemd)/$$unit && chmod 644 $(systemd)/$$unit || exit 1; done
 	install -D -m 644 build/completions/lmctfy.bash $(word 1,$(completions))
 	install -D -m 644 build/completions/_lmctfy $(word 2,$(completions))
 	install -D -m 644 build/completions/lmctfy.fish $(word 3,$(completions))
 
 uninstall:  ## what `make install` with the same PREFIX and DESTDIR left
-	rm -f $(DESTDIR)$(PREFIX)/bin/lmctfy $(share)/man/man1/lmctfy.1 $(share)/man/man1/lmctfy-*.1 $(completions) $(unit)
+	rm -f $(DESTDIR)$(PREFIX)/bin/lmctfy $(share)/man/man1/lmctfy.1 $(share)/man/man1/lmctfy-*.1 $(completions) $(units:%=$(systemd)/%)
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/lmctfy
 
 clean:  ## what was built (not node_modules, not the cached test host)

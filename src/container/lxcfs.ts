@@ -7,6 +7,7 @@ import { ownsNamespace } from "../resources/namespaces.ts";
 import type { ContainerSpec } from "../spec/index.ts";
 import type { Context } from "./context.ts";
 import { initOf } from "./init-process.ts";
+import { apply } from "./realise.ts";
 import { subcontainersRecursive } from "./store.ts";
 import { loadSpec } from "./stored-spec.ts";
 
@@ -25,10 +26,15 @@ export const wantsTruth = ({ virtual_host, filesystem }: ContainerSpec): boolean
 
 /** Where an lxcfs is mounted that answers. */
 export function findLxcfs(): Lxcfs | undefined {
-  return lxcfsMounts("self").find(
+  // Of two at one place the later one is on top, and the other may be a dead one.
+  return lxcfsMounts("self").findLast(
     ({ root, mountPoint }) => root === "/" && existsSync(`${mountPoint}/proc/meminfo`),
   );
 }
+
+/** What lxcfs tells is what the kernel counts for the cgroup of the init, which does without where nobody asks. */
+export const letItCount = (context: Context, name: string): Promise<void> =>
+  apply(context, context.cgroups.leafSteps(name));
 
 /** In every container that runs, takes away the files of an lxcfs that is gone, and mounts those of the one that runs. */
 export async function renewTruth(context: Context): Promise<void> {
@@ -38,14 +44,19 @@ export async function renewTruth(context: Context): Promise<void> {
     const init = wantsTruth(spec) ? await initOf(context, name) : undefined;
     if (init === undefined) continue;
     try {
-      await renewIn(context, init, lxcfs);
+      await renewIn(context, name, init, lxcfs);
     } catch (error) {
       if ((await initOf(context, name)) === init) throw error; // else it has ended
     }
   }
 }
 
-async function renewIn(context: Context, init: number, lxcfs: Lxcfs | undefined): Promise<void> {
+async function renewIn(
+  context: Context,
+  name: string,
+  init: number,
+  lxcfs: Lxcfs | undefined,
+): Promise<void> {
   const there = lxcfsMounts(init).filter(({ mountPoint }) => isTruth(mountPoint));
   const stale = there.filter(({ device }) => device !== lxcfs?.device).map(({ mountPoint }) => mountPoint);
   const whole = there.filter(({ device }) => device === lxcfs?.device).map(({ mountPoint }) => mountPoint);
@@ -55,6 +66,7 @@ async function renewIn(context: Context, init: number, lxcfs: Lxcfs | undefined)
     path => from !== undefined && !taken.includes(path) && !whole.includes(path) && existsSync(from + path),
   );
   if (stale.length === 0 && paths.length === 0) return;
+  if (paths.length > 0) await letItCount(context, name);
   const b = new ProgramBuilder(context.arch);
   replaceTruth(b, `/proc/${init}/ns/mnt`, stale, from === undefined ? undefined : { from, paths });
   await context.executor.run(b.build());

@@ -26,7 +26,7 @@ import { requireOwn } from "./given.ts";
 import { idsOf } from "./ids.ts";
 import { initOf } from "./init-process.ts";
 import { lockContainer } from "./lock.ts";
-import { findLxcfs, wantsTruth } from "./lxcfs.ts";
+import { findLxcfs, letItCount, wantsTruth } from "./lxcfs.ts";
 import { runtimeDirectory } from "./places.ts";
 import { apply, compileProgram, ensureRealised } from "./realise.ts";
 import { busyWith } from "./recover.ts";
@@ -73,8 +73,7 @@ async function spawnInit(context: Context, name: string, spec: ContainerSpec): P
   const argv = spec.virtual_host?.init?.init_argv ?? [];
   const managed = await makeManaged(context, name, spec);
   const lxcfs = wantsTruth(spec) ? findLxcfs()?.mountPoint : undefined;
-  // What lxcfs tells is what the cgroup of the init counts.
-  if (lxcfs !== undefined) await apply(context, context.cgroups.leafSteps(name));
+  if (lxcfs !== undefined) await letItCount(context, name);
   const entrance = await entranceOf(context, name, spec);
   const { program, pid } = compileSpawn(context.arch, {
     entrance: {

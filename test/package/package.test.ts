@@ -136,6 +136,7 @@ test("make install puts everything below PREFIX, where it works, and make uninst
   for (const path of [
     "libexec/lmctfy/cli",
     "lib/systemd/system/lmctfy.service",
+    "lib/systemd/system/lxcfs.service.d/lmctfy.conf",
     "share/man/man1/lmctfy.1",
     "share/man/man1/lmctfy-run.1",
     "share/bash-completion/completions/lmctfy",

@@ -1,12 +1,13 @@
 /** On a machine with systemd: its first process, a user's session, our unit. Changes the machine, so only in the test host. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openCgroups } from "../../src/cgroup/driver.ts";
 import { COMMAND, eventually, execute, Rig, type Said, TOOL } from "../rig/rig.ts";
+import { Rootfs } from "../rig/rootfs.ts";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
 const UID = 4321;
@@ -194,4 +195,31 @@ test("lmctfy.service brings back what a restart took, and stops nothing", async 
   }
   succeeded(await lmctfy("destroy", "-f", "/web"));
   execFileSync("systemctl", ["disable", "--now", "lmctfy"], { stdio: "ignore" });
+});
+
+test("containers that run follow lxcfs when it starts, restarts and ends", async () => {
+  using files = new Rootfs();
+  const conf = readFileSync(join(repository, "packaging/systemd/lxcfs.service.d/lmctfy.conf"), "utf8");
+  const directory = "/etc/systemd/system/lxcfs.service.d";
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(`${directory}/lmctfy.conf`, conf.replaceAll("@PREFIX@", repository));
+  execFileSync("systemctl", ["unmask", "lxcfs"], { stdio: "ignore" });
+  execFileSync("systemctl", ["daemon-reload"]);
+  const lmctfy = (...args: string[]) => execute(COMMAND, args, { env: { LMCTFY_ROOT: "" } });
+  const spec = `virtual_host:{} filesystem:{rootfs:"${files.path}"} memory:{limit:${40 * 1024 * 1024}}`;
+  succeeded(await lmctfy("create", "/box", spec));
+  succeeded(await lmctfy("start", "/box"));
+  const total = async () =>
+    Number(/^MemTotal: +(\d+) kB$/m.exec(succeeded(await lmctfy("run", "/box", "cat", "/proc/meminfo")))![1]);
+  const machine = await total();
+  assert.ok(machine > 40 * 1024);
+  for (const [action, expected] of [
+    ["start", 40 * 1024],
+    ["restart", 40 * 1024],
+    ["stop", machine],
+  ] as const) {
+    execFileSync("systemctl", [action, "lxcfs"]);
+    assert.equal(await total(), expected, action);
+  }
+  succeeded(await lmctfy("destroy", "-f", "/box"));
 });
