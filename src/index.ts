@@ -13,6 +13,8 @@ import { Lmctfy } from "./container/lmctfy.ts";
 import type { SandboxOptions } from "./sandbox/options.ts";
 import { makeSandbox, type Sandbox } from "./sandbox/sandbox.ts";
 
+export type { SecurityCheck } from "./container/check/check.ts";
+export type { Finding, Verdict } from "./container/check/protection.ts";
 export { Container } from "./container/container.ts";
 export type { ContainerEvents, EventOptions } from "./container/events/stream.ts";
 export type {

@@ -5,6 +5,7 @@ type Loader = () => Promise<CommandFunction>;
 
 /** By the first word of the command. */
 export const LOADERS: Readonly<Record<string, Loader>> = {
+  check: async () => (await import("./commands/check.ts")).check,
   create: async () => (await import("./commands/create.ts")).create,
   destroy: async () => (await import("./commands/destroy.ts")).destroy,
   detect: async () => (await import("./commands/detect.ts")).detect,

@@ -216,6 +216,19 @@ export const COMMANDS: readonly Command[] = [
     exits: [NOT_FOUND],
   },
   {
+    words: ["check"],
+    args: [container("the container")],
+    flags: [],
+    summary: "show what protects the machine from a container, and grade it",
+    about: [
+      "Prints what keeps the commands of a container from the machine and from each other (users, namespaces, root directory, capabilities, system calls, devices, limits), what is left open, and what would close it. 100 points less what is open make the grade: A from 90, B from 75, C from 60, D from 40, E from 20.",
+      "Processes that are in it are looked at in /proc: where the kernel does not say what the spec says, that is told. A process that was brought in with enter has the rights that it had.",
+    ],
+    json: '{"name": "/web", "grade": "A", "score": 93, "findings": [{"item": "users", "verdict": "good", "cost": 0, "text": "..."}], "processes": 2, "differences": [{"pid": 4711, "text": "..."}]}; "verdict" is good, weak, bad, or note, which costs nothing',
+    examples: [{ call: "lmctfy check /web", does: "what protects the machine from /web" }],
+    exits: [NOT_FOUND, { code: "9", when: "it is /" }],
+  },
+  {
     words: ["update", "diff"],
     isDefault: true,
     args: [container("the container"), specArgument],

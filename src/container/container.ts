@@ -11,6 +11,7 @@ import {
   type HistogramMap,
   specFromObject,
 } from "../spec/index.ts";
+import type { SecurityCheck } from "./check/check.ts";
 import type { Context } from "./context.ts";
 import { destroyContainer, lockAgainstStarters } from "./destroy.ts";
 import { enterContainer } from "./enter.ts";
@@ -353,6 +354,14 @@ export class Container implements AsyncDisposable {
       create: creationSteps(this.#context, this.name, spec).flatMap(printStep),
       run: program.steps,
     };
+  }
+
+  /**
+   * What protects the container, what it may still do, and a grade for it. Processes that are in it are compared with the spec.
+   */
+  async check(): Promise<SecurityCheck> {
+    const { checkContainer } = await import("./check/check.ts");
+    return checkContainer(this.#context, this.name);
   }
 
   /** How the last detached command that ended did so; undefined when none has since the machine started. */

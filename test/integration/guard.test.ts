@@ -10,6 +10,7 @@ import { COMMAND, eventually, execute, Rig, TOOL } from "../rig/rig.ts";
 const FOR_ROOT: Readonly<
   Record<string, { words: readonly string[]; code: number } | "look" | { look: string[] }>
 > = {
+  check: { words: ["/"], code: 9 },
   create: { words: ["/", ""], code: 6 },
   run: { words: ["/", "true"], code: 3 },
   "update diff": { words: ["/", "pids:{limit:1}"], code: 9 },

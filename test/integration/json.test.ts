@@ -86,6 +86,17 @@ const CALLS: { readonly [command: string]: { words: string[]; shape: Shape } | s
     },
   },
   spec: { words: ["/web"], shape: ContainerSpec },
+  check: {
+    words: ["/busy"],
+    shape: {
+      name: "string",
+      grade: "string",
+      score: "number",
+      findings: [{ item: "string", verdict: "string", cost: "number", text: "string" }],
+      processes: "number",
+      differences: ["any"],
+    },
+  },
   "update diff": { words: ["/web", "pids:{limit:50}"], shape: NAME },
   "update replace": { words: ["/web", "pids:{limit:60}"], shape: NAME },
   destroy: { words: ["/gone"], shape: NAME },

@@ -16,6 +16,7 @@ const TWINS: { readonly [command: string]: string } = {
   "stats full": "Container.watchStats",
   "stats histograms": "Container.histograms",
   top: "Lmctfy.watchStats",
+  check: "Container.check",
   spec: "Container.spec",
   "update diff": "Container.update",
   "update replace": "Container.update",
