@@ -10,6 +10,7 @@
 import { AT_FDCWD, ERRNO, O, PR } from "../kernel/constants.ts";
 import type { ProgramBuilder } from "../kernel/program.ts";
 import type { ProcessSecurity } from "../resources/security/index.ts";
+import { restrictFiles } from "./landlock.ts";
 
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const SECCOMP_SET_MODE_FILTER = 1;
@@ -88,19 +89,21 @@ function becomeUser(b: ProgramBuilder, user: Credentials): void {
 
 /** The last thing before execve, which all of it leaves alone. */
 export function seal(b: ProgramBuilder, security: ProcessSecurity | undefined): void {
-  if (security?.appArmor !== undefined) confineOnExec(b, security.appArmor);
+  if (security?.appArmor !== undefined)
+    setOnExec(b, "the AppArmor profile", "apparmor/exec", `exec ${security.appArmor}`);
+  if (security?.selinux !== undefined) setOnExec(b, "the SELinux label", "exec", security.selinux);
   if (!security?.noNewPrivs) return;
   b.stage("giving up new privileges");
   b.syscall("prctl", [PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
+  if (security.landlock !== undefined) restrictFiles(b, security.landlock);
   installFilter(b, security);
 }
 
-/** The profile that execve changes to (apparmor_lsm(7), security/apparmor/lsm.c). */
-function confineOnExec(b: ProgramBuilder, profile: string): void {
-  b.stage("setting the AppArmor profile");
-  const path = b.string("/proc/self/attr/apparmor/exec");
+/** What execve changes to (apparmor_lsm(7), security/apparmor/lsm.c; security/selinux/hooks.c, selinux_setprocattr). */
+function setOnExec(b: ProgramBuilder, what: string, attribute: string, text: string): void {
+  b.stage(`setting ${what}`);
+  const path = b.string(`/proc/self/attr/${attribute}`);
   const fd = b.syscall("openat", [AT_FDCWD, path, O.WRONLY | O.CLOEXEC, 0], { into: "attribute" });
-  const text = `exec ${profile}`;
   b.syscall("write", [fd, b.string(text), Buffer.byteLength(text)]);
 }
 

@@ -1,7 +1,7 @@
 /** What a command under `security_spec` tries, and does not get. Each attempt has a control that shows that it would. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openCgroups } from "../../src/cgroup/driver.ts";
@@ -17,6 +17,11 @@ const isRoot = process.geteuid?.() === 0;
 const onX86 = hostArch() === "x86_64";
 
 const numberOf = (name: SyscallName): string => String(SYSCALLS[name][hostArch() === "aarch64" ? 1 : 0]);
+
+const hasLandlock =
+  spawnSync(TOOL, ["call", numberOf("landlock_create_ruleset"), "0", "0", "1"])
+    .stdout.toString()
+    .match(/^\d+\n/) !== null;
 
 /** Makes a system call in a container: its result, or the name of its error. */
 async function call(
@@ -441,4 +446,67 @@ test("an AppArmor profile confines", { skip: appArmor ? false : "no AppArmor her
   }
   rmSync(readable);
   rmSync(secret);
+});
+
+test("Landlock: only the files that are named, whoever the user is", {
+  skip: hasLandlock ? false : "no Landlock on this machine",
+}, async () => {
+  await using rig = Rig.create();
+  using files = new Rootfs();
+  const { path } = files;
+  for (const name of ["readable", "writable", "hidden"]) {
+    mkdirSync(join(path, name));
+    writeFileSync(join(path, name, "file"), `${name}\n`);
+  }
+  writeFileSync(join(path, "one"), "one\n");
+  const landlock = { read: ["/readable", "/one"], write: ["/writable", "/dev/null"], execute: ["/bin"] };
+  const script =
+    "cat /readable/file /one /writable/file; echo x > /writable/new && cat /writable/new; rm /writable/new; echo x > /dev/null && echo null;" +
+    "cat /hidden/file; echo x > /readable/new; echo x >> /one; busybox cp /bin/tool /writable/b; /writable/b exit 0 && echo ran; ls /";
+  const attempt = async (container: Container) => shell(container, script);
+  const spec = (security_spec: object) => ({ virtual_host: {}, filesystem: { rootfs: path }, security_spec });
+  const open = await rig.create("/open", spec({}));
+  const control = await attempt(open);
+  assert.match(control.stdout, /hidden\nran\n/, control.stderr);
+  rmSync(join(path, "writable/b"));
+  rmSync(join(path, "readable/new"));
+  writeFileSync(join(path, "one"), "one\n");
+  const box = await rig.create("/box", spec({ landlock }));
+  for (const started of [false, true]) {
+    if (started) await box.start();
+    const met = await attempt(box);
+    assert.equal(met.stdout, "readable\none\nwritable\nx\nnull\n", met.stderr);
+    assert.equal(met.stderr.match(/ermission denied/g)?.length, 5, met.stderr);
+  }
+  const direct = await rig.command(["run", "/box", "cat", "/hidden/file"]);
+  assert.match(direct.stderr, /Permission denied/);
+  await box.update({ security_spec: { landlock: { read: ["/none"], execute: ["/bin"] } } });
+  await assert.rejects(shell(box, "true"), { message: /"\/none".*ENOENT .*security_spec.landlock/ });
+});
+
+test("a SELinux label where there is no SELinux, and what is none", {
+  skip: existsSync("/sys/fs/selinux/enforce") ? "this machine has SELinux" : false,
+}, async () => {
+  await using rig = Rig.create();
+  await assert.rejects(
+    rig.create("/a", { security_spec: { selinux_label: "system_u:system_r:container_t:s0" } }),
+    {
+      code: "FAILED_PRECONDITION",
+      message: /SELinux is not active/,
+    },
+  );
+  await assert.rejects(rig.create("/a", { security_spec: { selinux_label: "container_t" } }), {
+    code: "INVALID_ARGUMENT",
+    message: /is no label/,
+  });
+});
+
+test("Landlock rules that make no sense", async () => {
+  await using rig = Rig.create();
+  const refuse = (security_spec: object, message: RegExp) =>
+    assert.rejects(rig.create("/a", { security_spec }), { code: "INVALID_ARGUMENT", message });
+  await refuse({ landlock: { read: ["/"] } }, /landlock.execute is empty/);
+  await refuse({ landlock: { execute: ["bin"] } }, /landlock.execute must be absolute paths: "bin"/);
+  await refuse({ landlock: { execute: ["/"] }, no_new_privs: false }, /needs no_new_privs/);
+  assert.deepEqual(await rig.lmctfy.list("/"), []);
 });

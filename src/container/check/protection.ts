@@ -97,6 +97,7 @@ export function protectionOf(subject: Subject): Finding[] {
     limit(subject, "memory", "it can use up the machine's memory", "memory:{limit:…}"),
     limit(subject, "pids", "a fork bomb in it stops the machine", "pids:{limit:…}"),
     modules(subject),
+    landlock(subject),
     lxcfs(subject),
   ];
 }
@@ -258,10 +259,17 @@ function limit({ limits }: Subject, kind: "memory" | "pids", danger: string, adv
 function modules({ spec, machine }: Subject): Finding {
   const profile = spec.security_spec?.apparmor_profile?.name;
   if (profile !== undefined) return finding("lsm", "good", 0, `the AppArmor profile ${profile}`);
+  const label = spec.security_spec?.selinux_label;
+  if (label !== undefined) return finding("lsm", "good", 0, `the SELinux label ${label}`);
   const labelling = machine.modules.filter(name => name === "apparmor" || name === "selinux");
   if (labelling.length === 0)
     return finding("lsm", "note", 0, "this machine has neither AppArmor nor SELinux");
   return finding("lsm", "note", 0, `no profile of its own (${labelling.join(", ")} is active)`);
+}
+
+function landlock({ entrance: { security } }: Subject): Finding {
+  if (security?.landlock) return finding("landlock", "good", 0, "only the files that its rules name");
+  return finding("landlock", "note", 0, "no rules: all files that its users may use");
 }
 
 function lxcfs({ host, machine }: Subject): Finding {

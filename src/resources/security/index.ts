@@ -8,7 +8,9 @@ import type { Resource } from "../resource.ts";
 import { checkAppArmor } from "./apparmor.ts";
 import { type CapabilitySets, capabilitySets, checkCapabilities } from "./capabilities.ts";
 import { readFacts, type SecurityFacts } from "./facts.ts";
+import { checkLandlock, type LandlockRule, landlockRules } from "./landlock.ts";
 import { filterOf, readProfile, type SeccompFilter } from "./seccomp.ts";
+import { checkSelinux } from "./selinux.ts";
 
 /** What a process does to itself before it becomes a command. */
 export interface ProcessSecurity {
@@ -17,8 +19,12 @@ export interface ProcessSecurity {
   /** Undefined: they stay as they are. */
   readonly capabilities: (CapabilitySets & { lastCapability: number; lowerBounding: boolean }) | undefined;
   readonly seccomp: SeccompFilter | undefined;
+  /** The only files that there are; undefined = all. */
+  readonly landlock?: readonly LandlockRule[] | undefined;
   /** The name of an AppArmor profile. */
   readonly appArmor: string | undefined;
+  /** A label of SELinux. */
+  readonly selinux?: string | undefined;
 }
 
 const bit = (number: number): bigint => 1n << BigInt(number);
@@ -42,6 +48,8 @@ export const security: Resource<"security_spec"> = {
         },
       );
     }
+    if (spec.selinux_label !== undefined) checkSelinux(spec.selinux_label);
+    if (spec.landlock !== undefined) checkLandlock(spec.landlock, noNewPrivs);
     if (noNewPrivs) return;
     const need = (what: string, name: string, set: bigint): void => {
       if ((facts.permitted & set) !== 0n) return;
@@ -78,6 +86,8 @@ export function processSecurity(spec: SecuritySpec, arch: Arch, facts: SecurityF
     noNewPrivs,
     newKeyring: new_keyring ?? !privileged,
     appArmor: spec.apparmor_profile?.name,
+    ...(spec.selinux_label !== undefined && { selinux: spec.selinux_label }),
+    ...(spec.landlock && { landlock: landlockRules(spec.landlock) }),
     capabilities: sets && {
       ...sets,
       lastCapability: facts.lastCapability,

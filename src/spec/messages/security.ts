@@ -30,6 +30,21 @@ export const CapabilitiesSpec = message(
 );
 export interface CapabilitiesSpec extends Resolved<typeof CapabilitiesSpec> {}
 
+export const LandlockSpec = message(
+  "SecuritySpec.Landlock",
+  "The only files that commands may use, as they see them, whoever they are and whatever the files' permissions allow. What is not named is out of reach. Paths must exist when a command starts.",
+  {
+    read: repeated(1, "string", "Files and directories below which all may be read.", { default: "none" }),
+    write: repeated(2, "string", "Below which all may be read, written, made and removed.", {
+      default: "none",
+    }),
+    execute: repeated(3, "string", "Below which all may be read and executed. One is needed.", {
+      default: "none",
+    }),
+  },
+);
+export interface LandlockSpec extends Resolved<typeof LandlockSpec> {}
+
 export const SecuritySpec = message(
   "SecuritySpec",
   "What commands may not do, whoever they run as. Given, even empty, it protects with all its defaults. Counts for commands that are started from then on.",
@@ -68,6 +83,18 @@ export const SecuritySpec = message(
       "bool",
       "Whether the other fields, where they are not given, restrict nothing.",
       { default: "false" },
+    ),
+    landlock: optional(
+      105,
+      LandlockSpec,
+      "The only files that commands may use, where the kernel has Landlock. Needs `no_new_privs`.",
+      { default: "all that their users may" },
+    ),
+    selinux_label: optional(
+      106,
+      "string",
+      "The label that commands are executed under, where the kernel has SELinux: `user:role:type:level`.",
+      { default: "what the policy says" },
     ),
   },
 );
