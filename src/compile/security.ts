@@ -16,6 +16,8 @@ const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const SECCOMP_SET_MODE_FILTER = 1;
 const CAPABILITY_VERSION = 0x2008_0522;
 const AMBIENT_RAISE = 2;
+const PROC_SUPER_MAGIC = 0x9fa0;
+const STATFS_SIZE = 120;
 
 /** Ids that a command runs with. */
 export interface Credentials {
@@ -104,6 +106,15 @@ function setOnExec(b: ProgramBuilder, what: string, attribute: string, text: str
   b.stage(`setting ${what}`);
   const path = b.string(`/proc/self/attr/${attribute}`);
   const fd = b.syscall("openat", [AT_FDCWD, path, O.WRONLY | O.CLOEXEC, 0], { into: "attribute" });
+  // Something else may be mounted over /proc, and would take the text and do nothing (CVE-2019-16884). (struct statfs: the type first)
+  const stat = b.buffer(STATFS_SIZE, "statfs");
+  const genuine = b.label();
+  b.syscall("fstatfs", [fd, stat]);
+  b.jumpIf(b.load(b.slice(stat, 0, 8), 8, "type"), "==", PROC_SUPER_MAGIC, genuine);
+  b.stage(`setting ${what}: its /proc is not the kernel's`);
+  b.syscall("close", [-1]);
+  b.place(genuine);
+  b.stage(`setting ${what}`);
   b.syscall("write", [fd, b.string(text), Buffer.byteLength(text)]);
 }
 

@@ -441,6 +441,13 @@ test("an AppArmor profile confines", { skip: appArmor ? false : "no AppArmor her
     const view = { virtual_host: {}, filesystem: { rootfs: files.path } };
     const inside = await rig.create("/b", { ...view, security_spec: { apparmor_profile: { name } } });
     assert.equal((await shell(inside, current)).stdout, `${name} (enforce)\n`);
+    // What lies over /proc would take the profile's name, and the command run without it.
+    const fake = join(files.directory, "fake");
+    mkdirSync(join(fake, "self/attr/apparmor"), { recursive: true });
+    writeFileSync(join(fake, "self/attr/apparmor/exec"), "");
+    chmodSync(join(fake, "self/attr/apparmor/exec"), 0o666);
+    await inside.update({ filesystem: { mounts: { mount: [{ source: fake, target: "/proc" }] } } });
+    await assert.rejects(shell(inside, "true"), { message: /its \/proc is not the kernel's/ });
   } finally {
     parser("--remove");
   }
