@@ -8,6 +8,7 @@ import { settleCounters } from "./counters.ts";
 import { allChildren } from "./foreign.ts";
 import { requireOwn } from "./given.ts";
 import { takeIds } from "./ids.ts";
+import { makeTop } from "./layers.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
 import { compileProgram, ensureRealised, realise } from "./realise.ts";
@@ -51,6 +52,7 @@ export async function createContainer(
     if (parent !== "/" && !cgroups.exists(parent)) await ensureRealised(context, parent);
     makeStateDirectory(places, name);
     if (hasOwnUsers(spec)) takeIds(places, name);
+    makeTop(places, name, spec);
     await realise(context, name, spec);
     await settleCounters(context, name, spec);
     if (hotPath) await compileProgram(context, name, spec);

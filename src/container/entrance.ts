@@ -12,6 +12,7 @@ import { type ContainerSpec, formatJson, ContainerSpec as message } from "../spe
 import type { Context } from "./context.ts";
 import { idsOf } from "./ids.ts";
 import { initOf } from "./init-process.ts";
+import { topDirectory } from "./layers.ts";
 import { parentOf } from "./names.ts";
 import { runtimeDirectory } from "./places.ts";
 import { loadSpec } from "./stored-spec.ts";
@@ -58,7 +59,7 @@ export async function entranceOf(context: Context, name: string, spec: Container
   const others = new Map<string, Shared>();
   for (const other of sharedContainers(spec)) others.set(other, await sharedOf(context, other, name));
   const ids = hasOwnUsers(spec) ? idsOf(context.places, name) : undefined;
-  return { ...entrance, isolation: isolationOf(spec, name, ids, others) };
+  return { ...entrance, isolation: isolationOf(spec, name, ids, others, topDirectory(context.places, name)) };
 }
 
 const lockFileOf = (context: Context, name: string): string =>

@@ -26,10 +26,14 @@ export async function readInRoot(context: Context, rootfs: string, path: string)
   return Buffer.from(data.subarray(0, Math.max(0, Number(registers[size.index])))).toString();
 }
 
-/** The users that a container's own files name. */
-export async function usersOfRoot(context: Context, rootfs: string): Promise<UserFiles> {
-  return {
-    passwd: await readInRoot(context, rootfs, "/etc/passwd"),
-    group: await readInRoot(context, rootfs, "/etc/group"),
+/** The users that a container's own files name: those of the first root that has them. */
+export async function usersOfRoots(context: Context, roots: readonly string[]): Promise<UserFiles> {
+  const first = async (path: string): Promise<string> => {
+    for (const root of roots) {
+      const text = await readInRoot(context, root, path);
+      if (text !== "") return text;
+    }
+    return "";
   };
+  return { passwd: await first("/etc/passwd"), group: await first("/etc/group") };
 }

@@ -13,12 +13,13 @@ import type { Context } from "./context.ts";
 import { closeInExecutor } from "./descriptors.ts";
 import { entranceOf, viewOf } from "./entrance.ts";
 import { requireOwn } from "./given.ts";
+import { rootsOf } from "./layers.ts";
 import { containerBusy, lockContainer, PATIENCE_MS } from "./lock.ts";
 import { oomBetween, readOomCounters } from "./oom.ts";
 import { runtimeDirectory } from "./places.ts";
 import { describeEnd, RunningProcess } from "./process.ts";
 import { ensureRealised } from "./realise.ts";
-import { usersOfRoot } from "./root-files.ts";
+import { usersOfRoots } from "./root-files.ts";
 import { programFile, requireContainer } from "./store.ts";
 import { loadSpec } from "./stored-spec.ts";
 import { openPipe } from "./streams.ts";
@@ -56,8 +57,6 @@ async function spawnInput(
   const spec = await loadSpec(context, name);
   const view = await viewOf(context, name, spec);
   const own = view !== undefined;
-  const files = view?.spec.filesystem ?? {};
-  const rootfs = own && !files.empty_root ? (files.rootfs ?? "/") : undefined;
   return {
     entrance: await entranceOf(context, name, spec),
     runtimeDirectory: runtimeDirectory(context.places, name),
@@ -66,7 +65,7 @@ async function spawnInput(
     argv,
     env: options.env || !own ? environment(options.env ?? process.env) : ISOLATED_ENVIRONMENT,
     cwd: options.cwd ?? (own ? "/" : process.cwd()),
-    user: await userOf(context, options.user, rootfs),
+    user: await userOf(context, options.user, view && rootsOf(context.places, view.name, view.spec)),
     stdio: threeOf(options.stdio ?? (options.detached ? "ignore" : "pipe")),
     detached: options.detached ?? false,
     action,
@@ -77,11 +76,11 @@ async function spawnInput(
 async function userOf(
   context: Context,
   user: RunOptions["user"],
-  rootfs: string | undefined,
+  roots: readonly string[] = ["/"],
 ): Promise<Credentials | undefined> {
   if (user === undefined) return undefined;
-  if (rootfs === undefined || rootfs === "/") return resolveUser(user);
-  return resolveUser(user, await usersOfRoot(context, rootfs));
+  if (roots.length === 0 || roots[0] === "/") return resolveUser(user);
+  return resolveUser(user, await usersOfRoots(context, roots));
 }
 
 interface Started extends SpawnProgram {

@@ -13,6 +13,7 @@ import type { Context } from "./context.ts";
 import { settleCounters } from "./counters.ts";
 import { requireOwn } from "./given.ts";
 import { takeIds } from "./ids.ts";
+import { makeTop } from "./layers.ts";
 import { type Lock, lockContainer } from "./lock.ts";
 import { parentOf } from "./names.ts";
 import { applyUpdate, compileProgram, ensureRealised, forgetBelow, updateContextOf } from "./realise.ts";
@@ -60,6 +61,7 @@ export async function updateContainer(
     if (!cgroups.exists(name)) await ensureRealised(context, name);
     prepareUpdate(spec, target);
     if (hasOwnUsers(spec)) takeIds(places, name);
+    makeTop(places, name, spec);
     markPending(places, name);
     removeProgram(places, name);
     await forgetBelow(context, name); // for the case that we are killed; what is made of the old spec meanwhile goes below

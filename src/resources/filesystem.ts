@@ -31,9 +31,15 @@ export const filesystem: Resource<"filesystem"> = {
       if (!isDirectory("filesystem.rootfs", rootfs))
         throw invalid(`filesystem.rootfs ${rootfs} is not a directory`);
     }
+    checkLayers(spec);
     const list = mounts?.mount ?? [];
-    if (list.length > MOST_MOUNTS) {
-      throw invalid(`filesystem.mounts has ${list.length} mounts: at most ${MOST_MOUNTS}`);
+    const layers = spec.layers?.length ?? 0;
+    if (list.length + layers > MOST_MOUNTS) {
+      const what =
+        layers > 0
+          ? `mounts and layers has ${list.length + layers} of them`
+          : `mounts has ${list.length} mounts`;
+      throw invalid(`filesystem.${what}: at most ${MOST_MOUNTS}`);
     }
     for (const [i, mount] of list.entries()) planMount(mount, `filesystem.mounts.mount[${i}]`);
   },
@@ -44,6 +50,22 @@ export const filesystem: Resource<"filesystem"> = {
   processSettings: ({ fd_limit }, { rlimits = {} }) =>
     fd_limit === undefined ? {} : limitSettings(rlimits, { filesystem: { fd_limit } }),
 };
+
+function checkLayers({ layers = [], ephemeral, rootfs, empty_root, read_only }: FilesystemSpec): void {
+  if (ephemeral && layers.length === 0)
+    throw invalid("filesystem.ephemeral needs filesystem.layers beside it");
+  if (ephemeral && read_only)
+    throw invalid("filesystem.ephemeral and filesystem.read_only exclude each other");
+  if (layers.length === 0) return;
+  const other = rootfs !== undefined ? "rootfs" : empty_root ? "empty_root" : undefined;
+  if (other !== undefined) throw invalid(`filesystem.layers and filesystem.${other} exclude each other`);
+  for (const [i, path] of layers.entries()) {
+    checkPath(`filesystem.layers[${i}]`, path);
+    if (!isDirectory(`filesystem.layers[${i}]`, path))
+      throw invalid(`filesystem.layers[${i}] ${path} is not a directory`);
+    if (layers.indexOf(path) < i) throw invalid(`filesystem.layers[${i}] ${path} is there before`);
+  }
+}
 
 /** The mounts of a section that has been checked; what lies on the host is looked at again. */
 export function plannedMounts({ mounts }: FilesystemSpec): PlannedMount[] {

@@ -91,7 +91,7 @@ export function checkSpec(spec: ContainerSpec, context: CheckContext): void {
 function checkView(spec: ContainerSpec): void {
   const { filesystem: files, virtual_host } = spec;
   if (virtual_host !== undefined) return;
-  for (const field of ["rootfs", "mounts", "read_only", "empty_root"] as const) {
+  for (const field of ["rootfs", "mounts", "read_only", "empty_root", "layers", "ephemeral"] as const) {
     if (files?.[field] === undefined) continue;
     throw invalid(`filesystem.${field} needs a virtual_host beside it`, "Add `virtual_host:{}`.");
   }

@@ -52,6 +52,8 @@ export interface Isolation {
   domainname: string | undefined;
   /** Absolute path of the directory that becomes `/`; undefined = an empty one. */
   rootfs: string | undefined;
+  /** Directories over each other, the lowest first, in the place of `rootfs`; what is written to them goes to `top`. */
+  layers: { lower: readonly string[]; top: string | "memory" } | undefined;
   /** Whether the files of the root show up with the ids inside that they have outside (idmapped mounts). */
   mapsRoot: boolean;
   readOnly: boolean;

@@ -61,7 +61,8 @@ export function hasOwnUsers({ virtual_host, filesystem }: ContainerSpec): boolea
   if (virtual_host === undefined) return false;
   const users = wishedUsers(virtual_host);
   if (users !== undefined) return users.kind === "new";
-  return filesystem?.empty_root === true || (filesystem?.rootfs ?? "/") !== "/";
+  const { empty_root = false, rootfs = "/", layers = [] } = filesystem ?? {};
+  return empty_root || rootfs !== "/" || layers.length > 0;
 }
 
 export const ownsNamespace = (host: VirtualHostSpec, kind: NamespaceKind): boolean =>

@@ -1,6 +1,6 @@
 /** A container that looks like a machine of its own: `virtual_host` of a spec, and what it makes of the whole of it. */
 
-import type { ContainerSpec, VirtualHostSpec } from "../spec/index.ts";
+import type { ContainerSpec, FilesystemSpec, VirtualHostSpec } from "../spec/index.ts";
 import { plannedMounts } from "./filesystem.ts";
 import type { IdRange, Isolation } from "./isolation.ts";
 import { checkNamespaces, chosenNamespaces, ownsNamespace, type Shared } from "./namespaces.ts";
@@ -41,29 +41,39 @@ export const virtualHost: Resource<"virtual_host"> = {
  * What the processes of a container see; undefined when that is what the caller sees.
  *
  * @param others the virtual hosts whose namespaces it shares
+ * @param top the directory for what is written to its layers
  */
 export function isolationOf(
   spec: ContainerSpec,
   name: string,
   ids: IdRange | undefined,
   others: ReadonlyMap<string, Shared> = new Map(),
+  top = "",
 ): Isolation | undefined {
   const host = spec.virtual_host;
   if (host === undefined) return undefined;
   const files = spec.filesystem ?? {};
-  const rootfs = files.empty_root ? undefined : (files.rootfs ?? "/");
+  const layers = layersOf(files, top);
+  const rootfs = files.empty_root || layers ? undefined : (files.rootfs ?? "/");
   return {
     ...chosenNamespaces(spec, ids, others),
     hostname: host.virtual_hostname ?? name.slice(name.lastIndexOf("/") + 1).slice(0, LONGEST_NAME),
     domainname: host.domain_name,
     rootfs,
-    mapsRoot: rootfs !== undefined && rootfs !== "/",
+    layers,
+    mapsRoot: layers !== undefined || (rootfs !== undefined && rootfs !== "/"),
     readOnly: files.read_only ?? false,
     lxcfs: undefined, // who starts it knows
     managesCgroups: managesCgroups(spec),
     mounts: plannedMounts(files),
     sysctls: (host.sysctl ?? []).map(({ name: key, value }) => [key!, value!]),
   };
+}
+
+/** @param top where what is written to them is kept */
+function layersOf({ layers = [], ephemeral, read_only }: FilesystemSpec, top: string): Isolation["layers"] {
+  if (layers.length === 0) return undefined;
+  return { lower: layers, top: ephemeral || read_only ? "memory" : top };
 }
 
 function checkName(field: string, name: string | undefined): void {

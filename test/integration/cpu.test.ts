@@ -92,7 +92,7 @@ test("where the kernel counts by CPU, it is told", {
   const container = await rig.create("/a", { cpu: { cpus: "0" } });
   await rig.tool(container, "spin", "0.2");
   const [first = 0n, ...others] = (await container.stats()).cpu?.usage?.per_cpu ?? [];
-  assert.ok(first > 100_000_000n, `${first} ns on CPU 0`);
+  assert.ok(first > 10_000_000n, `${first} ns on CPU 0`);
   // Its first instant may have been on another.
   assert.ok(others.every(each => each < first / 2n));
 });

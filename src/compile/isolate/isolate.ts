@@ -36,6 +36,7 @@ import {
   ownCgroupView,
   startLoopback,
 } from "./namespaces.ts";
+import { mountLayers } from "./overlay.ts";
 import { mountTruth, openTruth } from "./truth.ts";
 
 /** A slave of the host's mounts sees them come; nothing goes the other way. */
@@ -54,6 +55,9 @@ export class Isolate {
   readonly #root: Register;
   /** What of the host is the root, if anything is. */
   readonly #roots: Register[];
+  /** Its layers, and what is written to, when it has such. */
+  readonly #lower: Register[];
+  readonly #top: Register | undefined;
   readonly #binds: Register[];
   readonly #sys: Register | undefined;
   readonly #lxcfs: Register | undefined;
@@ -72,14 +76,25 @@ export class Isolate {
     this.#joined = openJoined(b, isolation);
     b.stage("opening the root filesystem");
     this.#root = b.register("root");
-    this.#roots = isolation.rootfs === undefined ? [] : [this.#root];
-    if (isolation.rootfs !== undefined) {
-      cloneTree(b, isolation.rootfs, { into: this.#root });
+    const { rootfs, layers } = isolation;
+    this.#lower = (layers?.lower ?? []).map((path, i) =>
+      cloneTree(b, path, { into: `layer${i}`, recursive: false }),
+    );
+    this.#top = layers?.top.startsWith("/")
+      ? cloneTree(b, layers.top, { into: "top", recursive: false })
+      : undefined;
+    if (rootfs !== undefined) cloneTree(b, rootfs, { into: this.#root });
+    this.#roots = [
+      ...(rootfs === undefined ? [] : [this.#root]),
+      ...this.#lower,
+      ...(this.#top ? [this.#top] : []),
+    ];
+    for (const root of this.#roots) {
       // What the host mounts in it later is the host's; nothing that the container does comes back.
-      setAttributes(b, this.#root, mountAttributes(b, 0, { propagation: MS_PRIVATE }), { recursive: true });
-      const shared = this.#joined.find(({ flag }) => flag === CLONE.NEWUSER);
-      if (shared && isolation.mapsRoot) mapFiles(b, shared.fd, this.#roots);
+      setAttributes(b, root, mountAttributes(b, 0, { propagation: MS_PRIVATE }), { recursive: true });
     }
+    const shared = this.#joined.find(({ flag }) => flag === CLONE.NEWUSER);
+    if (shared && isolation.mapsRoot) mapFiles(b, shared.fd, this.#roots);
     b.stage("opening what is mounted");
     this.#binds = isolation.mounts.flatMap((mount, i) => {
       if (mount.kind !== "bind") return [];
@@ -163,7 +178,10 @@ export class Isolate {
 
     b.stage("setting up the root filesystem");
     b.syscall("mount", [0, b.string("/"), 0, MS.REC | MS_PRIVATE, 0]);
-    if (this.#roots.length === 0) {
+    if (isolation.layers !== undefined) {
+      const layers = { lower: this.#lower, top: this.#top, ownUsers: isolation.users.kind !== "host" };
+      mountLayers(b, layers, this.#root, use);
+    } else if (this.#roots.length === 0) {
       const safe = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV;
       freshMount(b, "tmpfs", safe, [["mode", "0755"]], this.#root, use.context);
     }

@@ -150,7 +150,10 @@ function namespaces({ host }: Subject): Finding {
 
 function root({ host }: Subject): Finding {
   const files = host?.filesystem;
-  if (host === undefined || (!files?.empty_root && (files?.rootfs ?? "/") === "/"))
+  if (
+    host === undefined ||
+    (!files?.empty_root && (files?.layers ?? []).length === 0 && (files?.rootfs ?? "/") === "/")
+  )
     return finding(
       "root",
       "bad",

@@ -63,6 +63,17 @@ export const FilesystemSpec = message("FilesystemSpec", "The files that the cont
     "Whether the root is an empty file system in memory, in which there is only what is mounted; excludes `rootfs`.",
     { default: "false" },
   ),
+  layers: repeated(
+    104,
+    "string",
+    "Absolute paths of directories that lie over each other to become `/`, the lowest first (overlayfs). They are not changed: what the container writes is kept apart until it is destroyed. Excludes `rootfs` and `empty_root`.",
+  ),
+  ephemeral: optional(
+    105,
+    "bool",
+    "Whether what the container writes to its layers is kept in memory, and gone when it stops.",
+    { default: "false" },
+  ),
   lxcfs: optional(
     103,
     "bool",
