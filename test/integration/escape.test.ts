@@ -24,7 +24,7 @@ import {
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Container, ContainerSpecInput } from "../../src/index.ts";
-import { sandbox } from "../../src/index.ts";
+import { makeSandbox } from "../../src/index.ts";
 import { executorPath } from "../../src/kernel/executor.ts";
 import { COMMAND, ESCAPE, execute, Rig, textOf } from "../rig/rig.ts";
 import { Rootfs } from "../rig/rootfs.ts";
@@ -255,7 +255,7 @@ test("descriptors: three, of every process", async () => {
     await box.killAllButInit();
     if (!started) await box.killAll();
   });
-  await using box = await sandbox({ root: files.path });
+  await using box = await makeSandbox(rig.lmctfy, { root: files.path });
   const { stdout } = await box.run(["ls", "/proc/self/fd"]);
   assert.equal(stdout, "0\n1\n2\n3\n", "the fourth is that of ls");
 });

@@ -9,11 +9,20 @@ import { test } from "node:test";
 import { COMMAND, eventually, execute, Rig, type Said } from "../rig/rig.ts";
 import { Rootfs } from "../rig/rootfs.ts";
 
+/** Where cgroup2 is mounted, and how. */
+function cgroupOptions(): { path: string; options: string } {
+  const lines = readFileSync("/proc/self/mounts", "utf8").split("\n");
+  const [, path = "", , options = ""] =
+    lines.find(line => line.split(" ")[2] === "cgroup2")?.split(" ") ?? [];
+  return { path, options };
+}
+
 /** A mount namespace of its own, in which lxcfs is mounted: nobody else on this machine takes it for the machine's. */
 class Lxcfs implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), "lmctfy-lxcfs-"));
   readonly #holder: ChildProcess;
   readonly #hadRuntime = existsSync("/run/lxcfs");
+  readonly #cgroup = cgroupOptions();
   #server: ChildProcess | undefined;
 
   constructor() {
@@ -71,6 +80,9 @@ class Lxcfs implements AsyncDisposable {
     this.#holder.stdin!.end();
     await ended;
     rmSync(this.directory, { recursive: true, force: true });
+    // It mounts cgroup2 for itself, and options of that file system are the whole machine's.
+    const { path, options } = this.#cgroup;
+    if (options !== cgroupOptions().options) execFileSync("mount", ["-o", `remount,${options}`, path]);
     if (this.#hadRuntime) return;
     for (const path of ["/run/lxcfs/controllers", "/run/lxcfs/root", "/run/lxcfs"])
       if (existsSync(path)) rmdirSync(path);
