@@ -9,6 +9,11 @@ import type { StatsLevel } from "../resource.ts";
 /** The kernel counts in ticks of a hundredth of a second for programs, whatever its own clock. */
 const TICK = 10_000_000n;
 
+const NO_TICKS: ReadonlyMap<string, bigint> = new Map([
+  ["user", 0n],
+  ["system", 0n],
+]);
+
 export function cpuStats(cgroups: Cgroups, name: string, level: StatsLevel): CpuStats | undefined {
   const full = level === "full";
   const stats = cgroups.version("cpu") === 2 ? stats2(cgroups, name, full) : stats1(cgroups, name, full);
@@ -45,7 +50,8 @@ function stats1(cgroups: Cgroups, name: string, full: boolean): CpuStats | undef
   const total =
     perCpu?.reduce((sum, each) => sum + each, 0n) ?? readNumber(cgroups, name, "cpuacct", "cpuacct.usage");
   if (total === undefined) return undefined;
-  const ticks = parseFields(readText(cgroups, name, "cpuacct", "cpuacct.stat"));
+  // What took no time took none of either kind.
+  const ticks = total === 0n ? NO_TICKS : parseFields(readText(cgroups, name, "cpuacct", "cpuacct.stat"));
   const fields = full ? parseFields(readText(cgroups, name, "cpu", "cpu.stat")) : new Map<string, bigint>();
   return defined<CpuStats>({
     usage: defined<CpuUsage>({

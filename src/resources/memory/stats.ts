@@ -21,6 +21,8 @@ function stats1(cgroups: Cgroups, name: string, full: boolean): MemoryStats {
   const stat = parseFields(readText(cgroups, name, "memory", "memory.stat"));
   const usage = number("memory.usage_in_bytes");
   const effective = limitOf(stat.get("hierarchical_memory_limit"));
+  // The kernel's is a part of it.
+  const kernel = full && usage !== 0n ? number("memory.kmem.usage_in_bytes") : usage;
   const oom = parseFields(readText(cgroups, name, "memory", "memory.oom_control"));
   return defined<MemoryStats>({
     limit: limitOf(number("memory.limit_in_bytes")),
@@ -33,7 +35,7 @@ function stats1(cgroups: Cgroups, name: string, full: boolean): MemoryStats {
     oom_kill_count: oom.get("oom_kill"),
     swap_usage: stat.get("total_swap"),
     ...(full && {
-      container_data: data1(stat, "", number("memory.kmem.usage_in_bytes")),
+      container_data: data1(stat, "", kernel),
       hierarchical_data: data1(stat, "total_"),
       hierarchical_memory_limit: effective,
       numa: hasOneNode()
